@@ -1,0 +1,73 @@
+package io.quarkiverse.eagle;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+
+/**
+ * What to continue, and how. Exactly one of the three forms is set: chat messages (rendered through the model's template), raw
+ * text, or token ids.
+ */
+public final class GenerationRequest {
+
+    private final List<ChatMessage> messages;
+    private final String text;
+    private final int[] tokenIds;
+    private final GenerationOptions options;
+
+    private GenerationRequest(List<ChatMessage> messages, String text, int[] tokenIds, GenerationOptions options) {
+        this.messages = messages;
+        this.text = text;
+        this.tokenIds = tokenIds;
+        this.options = Objects.requireNonNull(options, "options");
+    }
+
+    /** A single question of a user, through the model's chat template. */
+    public static GenerationRequest chat(String userMessage) {
+        return chat(List.of(ChatMessage.user(userMessage)));
+    }
+
+    /** A chat, through the model's chat template. */
+    public static GenerationRequest chat(List<ChatMessage> messages) {
+        return new GenerationRequest(List.copyOf(messages), null, null, GenerationOptions.defaults());
+    }
+
+    /** Raw text, without the chat template. */
+    public static GenerationRequest raw(String text) {
+        return new GenerationRequest(null, Objects.requireNonNull(text, "text"), null, GenerationOptions.defaults());
+    }
+
+    /** Token ids of the model's own vocabulary, taken as they are. */
+    public static GenerationRequest tokens(int... ids) {
+        return new GenerationRequest(null, null, ids.clone(), GenerationOptions.defaults());
+    }
+
+    public GenerationRequest with(GenerationOptions options) {
+        return new GenerationRequest(messages, text, tokenIds, options);
+    }
+
+    /** The chat, or null when the request is raw text or tokens. */
+    public List<ChatMessage> messages() {
+        return messages;
+    }
+
+    /** The raw text, or null. */
+    public String text() {
+        return text;
+    }
+
+    /** A copy of the token ids, or null. */
+    public int[] tokenIds() {
+        return tokenIds == null ? null : tokenIds.clone();
+    }
+
+    public GenerationOptions options() {
+        return options;
+    }
+
+    @Override
+    public String toString() {
+        String prompt = messages != null ? messages.toString() : text != null ? text : Arrays.toString(tokenIds);
+        return "GenerationRequest[" + prompt + ", " + options + "]";
+    }
+}

@@ -1,0 +1,18 @@
+package io.quarkiverse.eagle.decode;
+
+import io.quarkiverse.eagle.tree.DraftTree;
+
+/** Sees every draft-verify cycle of a sequence, on the decode loop's thread: be quick, keep nothing of the arguments. */
+@FunctionalInterface
+public interface CycleListener {
+
+    /**
+     * A cycle was verified.
+     *
+     * @param root the token that the tree grew from
+     * @param tree what was proposed
+     * @param accepted indices of the accepted nodes, in order, in its first {@code emittedCount - 1} places
+     * @param emitted the tokens that the cycle brought
+     */
+    void verified(int root, DraftTree tree, int[] accepted, int[] emitted, int emittedCount);
+}

@@ -1,0 +1,394 @@
+package io.quarkiverse.eagle.decode;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.locks.LockSupport;
+
+import org.jboss.logging.Logger;
+
+import io.quarkiverse.eagle.FinishReason;
+import io.quarkiverse.eagle.draft.Drafter;
+import io.quarkiverse.eagle.engine.Engine;
+import io.quarkiverse.eagle.engine.EngineException;
+import io.quarkiverse.eagle.engine.EngineShape;
+import io.quarkiverse.eagle.engine.StepRequest;
+import io.quarkiverse.eagle.engine.StepResult;
+import io.quarkiverse.eagle.engine.Steps;
+import io.quarkiverse.eagle.sampling.TokenSampler;
+import io.quarkiverse.eagle.tree.DraftTree;
+import io.quarkiverse.eagle.tree.TreeVerifier;
+
+/**
+ * Decodes the sequences of one model on a thread of its own. A turn admits waiting sequences into the lowest free slots, reads
+ * one chunk of one prompt, and runs one draft-verify cycle of every decoding sequence: propose, one target step for all,
+ * accept. A sequence whose consumer does not ask is left out until it does; when others wait for its slot, it gives it away and
+ * is read again later.
+ */
+final class DecodeLoop implements Runnable {
+
+    private static final Logger LOG = Logger.getLogger(DecodeLoop.class);
+
+    /** Most prompt rows per step: long enough for the matrix kernels, short enough not to stall the others. */
+    private static final int CHUNK = 64;
+
+    private static final long DEADLINE_CHECK_NANOS = 20_000_000;
+
+    private final Engine target;
+    private final int chunk;
+    private final TreeVerifier.EndTokens endTokens;
+    private final StepRequest request;
+    private final StepResult result;
+    private final Queue<Sequence> waiting;
+    private final Sequence[] slots;
+    /** Sequences that gave their slots away because their consumers did not ask. */
+    private final Queue<Sequence> away = new ArrayDeque<>();
+    private final int mostAway;
+    private final Queue<Sequence> prompts = new ArrayDeque<>();
+    private final List<Sequence> decoding = new ArrayList<>();
+    private final Map<Drafter, List<Sequence>> byDrafter = new LinkedHashMap<>();
+    private final TreeVerifier verifier = new TreeVerifier();
+    private final int[] accepted = new int[DraftTree.MAX_NODES + 1];
+    private final int[] acceptedNodes = new int[DraftTree.MAX_NODES + 1];
+    private final int[] emitted = new int[DraftTree.MAX_NODES + 1];
+    private final Thread thread;
+    private volatile boolean stopping;
+
+    DecodeLoop(String name, Engine target, TreeVerifier.EndTokens endTokens, int queueLimit) {
+        this.target = target;
+        EngineShape shape = target.shape();
+        this.chunk = Math.min(CHUNK, shape.maxRows());
+        this.endTokens = endTokens;
+        int rows = shape.maxRows() * shape.slots();
+        this.request = new StepRequest(shape, shape.slots(), rows, 2 * shape.maxRows());
+        this.result = new StepResult(shape, rows, rows);
+        this.waiting = new ArrayBlockingQueue<>(queueLimit);
+        this.mostAway = queueLimit;
+        this.slots = new Sequence[shape.slots()];
+        this.thread = new Thread(this, "eagle-decode-" + name);
+        thread.setDaemon(true);
+    }
+
+    void start() {
+        thread.start();
+    }
+
+    /** Queues a sequence; false when the queue is full or the loop stops. */
+    boolean submit(Sequence sequence) {
+        if (stopping || !waiting.offer(sequence)) {
+            return false;
+        }
+        if (stopping && waiting.remove(sequence)) {
+            return false; // the loop may have failed what waited just before
+        }
+        wake();
+        return true;
+    }
+
+    /** Something changed that the loop may wait for: a new sequence, demand, a cancellation. */
+    void wake() {
+        LockSupport.unpark(thread);
+    }
+
+    /** Stops after the running cycle; running and waiting sequences fail. */
+    void stop() {
+        stopping = true;
+        wake();
+        if (thread.getState() == Thread.State.NEW) {
+            return;
+        }
+        boolean interrupted = false;
+        while (thread.isAlive() && Thread.currentThread() != thread) {
+            try {
+                thread.join();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    @Override
+    public void run() {
+        while (!stopping) {
+            boolean worked = false;
+            try {
+                worked = turn();
+            } catch (RuntimeException | Error e) {
+                // A step fails for all that took part: their rows in the pool are in doubt. Waiting sequences start afresh.
+                LOG.error("A decode step failed; the running generations end with its error", e);
+                failAll(e);
+            }
+            if (!worked) {
+                rest();
+            }
+        }
+        failAll(new EngineException("the model is closed"));
+        failEach(away, new EngineException("the model is closed"));
+        failEach(waiting, new EngineException("the model is closed"));
+    }
+
+    private static void failEach(Queue<Sequence> sequences, EngineException reason) {
+        for (Sequence sequence = sequences.poll(); sequence != null; sequence = sequences.poll()) {
+            sequence.fail(reason);
+        }
+    }
+
+    /** Sleeps until something changes; while there are sequences not for long, for their deadlines pass meanwhile. */
+    private void rest() {
+        boolean idle = away.isEmpty();
+        for (Sequence sequence : slots) {
+            idle &= sequence == null;
+        }
+        if (idle) {
+            LockSupport.park(this);
+        } else {
+            LockSupport.parkNanos(this, DEADLINE_CHECK_NANOS);
+        }
+    }
+
+    /** One turn; false when there was nothing to do. */
+    private boolean turn() {
+        leave();
+        admit();
+        boolean worked = false;
+        Sequence prompt = prompts.poll();
+        if (prompt != null) {
+            readChunk(prompt);
+            worked = true;
+        }
+        gatherDecoding();
+        if (!decoding.isEmpty()) {
+            cycle();
+            worked = true;
+        }
+        return worked;
+    }
+
+    /** Lets go of finished, cancelled and overdue sequences, wherever they are. */
+    private void leave() {
+        for (int slot = 0; slot < slots.length; slot++) {
+            if (slots[slot] != null && isOver(slots[slot])) {
+                prompts.remove(slots[slot]);
+                slots[slot] = null;
+            }
+        }
+        away.removeIf(DecodeLoop::isOver);
+        waiting.removeIf(DecodeLoop::isOver);
+    }
+
+    private static boolean isOver(Sequence sequence) {
+        if (!sequence.isFinished() && !sequence.stream().isCancelled() && sequence.isPastDeadline()) {
+            sequence.end(FinishReason.DEADLINE);
+        }
+        return sequence.isFinished() || sequence.stream().isCancelled();
+    }
+
+    /** Gives slots to sequences that come back, then to those that wait, in order. */
+    private void admit() {
+        while (true) {
+            Sequence returning = returning();
+            if (returning == null && waiting.isEmpty()) {
+                return;
+            }
+            int slot = slotToGive();
+            if (slot < 0) {
+                return;
+            }
+            Sequence sequence = returning != null ? returning : waiting.poll();
+            away.remove(sequence);
+            slots[slot] = sequence;
+            sequence.enter(slot);
+            prompts.add(sequence);
+        }
+    }
+
+    private Sequence returning() {
+        for (Sequence sequence : away) {
+            if (sequence.stream().hasRoom()) {
+                return sequence;
+            }
+        }
+        return null;
+    }
+
+    /** The lowest free slot; else that of a sequence whose consumer does not ask, which is read again later; else -1. */
+    private int slotToGive() {
+        for (int slot = 0; slot < slots.length; slot++) {
+            if (slots[slot] == null) {
+                return slot;
+            }
+        }
+        for (int slot = 0; slot < slots.length; slot++) {
+            if (slots[slot].isParked() && !slots[slot].readsPrompt() && away.size() < mostAway) {
+                away.add(slots[slot]);
+                slots[slot] = null;
+                return slot;
+            }
+        }
+        return -1;
+    }
+
+    /** Reads the next chunk of a prompt; after its last one the first token is drawn. */
+    private void readChunk(Sequence sequence) {
+        int start = sequence.prefilled();
+        int count = Math.min(chunk, sequence.toRead() - start);
+        int rows = Math.max(Engine.MIN_ROWS, count);
+        request.begin(sequence.slot(), 1, rows, 0, rows, Engine.MIN_ROWS);
+        request.windowStart(0, start);
+        for (int t = 0; t < count; t++) {
+            request.row(0, t, sequence.token(start + t), start + t);
+            for (int seen = 0; seen < t; seen++) {
+                request.see(0, t, seen);
+            }
+        }
+        // Two rows' logits, for a lone one would take another kernel. A step of two rows gives both, in order.
+        int last = count - 1;
+        int output = rows == Engine.MIN_ROWS ? last : 0;
+        if (rows > Engine.MIN_ROWS) {
+            request.outputRow(0, 0, last);
+            request.outputRow(0, 1, last);
+        }
+        Steps.await(target.step(request, result));
+        onItsOwn(sequence, () -> tookChunk(sequence, start, count, output));
+    }
+
+    private void tookChunk(Sequence sequence, int start, int count, int output) {
+        sequence.readPrompt(count);
+        int next = start + count;
+        boolean knowsNext = next < sequence.length();
+        for (int t = 0; t < (knowsNext ? count : count - 1); t++) {
+            sequence.drafter().observe(sequence, result, 0, t, sequence.token(start + t + 1));
+        }
+        if (sequence.readsPrompt()) {
+            prompts.add(sequence);
+        } else if (!knowsNext) {
+            drawFirst(sequence, count - 1, output);
+        }
+    }
+
+    private void drawFirst(Sequence sequence, int row, int output) {
+        int token = sequence.sampler().sample(result, 0, output, sequence.length());
+        if (token == TokenSampler.NEEDS_LOGITS) {
+            Steps.await(target.fetchLogits(result));
+            token = sequence.sampler().sample(result, 0, output, sequence.length());
+        }
+        sequence.sampler().accept(token);
+        if (sequence.append(token, result, 0, output, endTokens.contains(token))) {
+            sequence.drafter().observe(sequence, result, 0, row, token);
+        }
+    }
+
+    /** What goes wrong with one sequence's results ends that sequence, and no other. */
+    private static void onItsOwn(Sequence sequence, Runnable work) {
+        try {
+            work.run();
+        } catch (RuntimeException e) {
+            LOG.error("A generation ends with an error of its own", e);
+            sequence.fail(e);
+        }
+    }
+
+    private void gatherDecoding() {
+        decoding.clear();
+        byDrafter.values().forEach(List::clear);
+        for (Sequence sequence : slots) {
+            if (sequence != null && !sequence.isFinished() && !sequence.readsPrompt() && !sequence.isParked()
+                    && !sequence.stream().isCancelled()) {
+                decoding.add(sequence);
+                byDrafter.computeIfAbsent(sequence.drafter(), drafter -> new ArrayList<>()).add(sequence);
+            }
+        }
+    }
+
+    /** One draft-verify cycle of all decoding sequences. */
+    private void cycle() {
+        byDrafter.forEach((drafter, sequences) -> {
+            if (!sequences.isEmpty()) {
+                drafter.propose(sequences);
+            }
+        });
+        int first = decoding.get(0).slot();
+        int batch = decoding.get(decoding.size() - 1).slot() - first + 1;
+        int rows = 1;
+        int keep = 0;
+        for (Sequence sequence : decoding) {
+            rows = Math.max(rows, 1 + sequence.tree().size());
+            keep = Math.max(keep, sequence.keepCount());
+        }
+        rows = Math.max(rows, (Engine.MIN_ROWS + batch - 1) / batch);
+        request.begin(first, batch, rows, keep, keep + rows, rows);
+        for (int b = 0; b < batch; b++) {
+            Sequence idle = slots[first + b];
+            request.windowStart(b, idle == null ? 0 : idle.usedRows());
+        }
+        for (Sequence sequence : decoding) {
+            writeRows(sequence, sequence.slot() - first, keep);
+        }
+        Steps.await(target.step(request, result));
+        int keptRows = keep;
+        for (Sequence sequence : decoding) {
+            onItsOwn(sequence, () -> accept(sequence, sequence.slot() - first, keptRows));
+        }
+    }
+
+    private void writeRows(Sequence sequence, int b, int keep) {
+        request.windowStart(b, sequence.finalRows());
+        for (int i = 0; i < sequence.keepCount(); i++) {
+            request.keepRow(b, i, sequence.keepRow(i));
+        }
+        int last = sequence.length() - 1;
+        sequence.tree().writeRows(request, b, keep, sequence.token(last), last);
+        for (int t = 0; t <= sequence.tree().size(); t++) {
+            for (int kept = 0; kept < sequence.keepCount(); kept++) {
+                request.see(b, t, kept);
+            }
+        }
+    }
+
+    private void accept(Sequence sequence, int b, int keep) {
+        DraftTree tree = sequence.tree();
+        int root = sequence.token(sequence.length() - 1);
+        verifier.begin();
+        while (!verifier.walk(tree, result, b, sequence.sampler(), sequence.length(), sequence.remaining(), endTokens)) {
+            Steps.await(target.fetchLogits(result));
+        }
+        int count = verifier.count();
+        for (int i = 0; i < count; i++) {
+            accepted[i] = verifier.acceptedRow(i);
+            emitted[i] = verifier.emitted(i);
+        }
+        sequence.verifiedRows(keep, accepted, count);
+        if (sequence.cycles() != null) {
+            for (int i = 1; i < count; i++) {
+                acceptedNodes[i - 1] = accepted[i] - 1;
+            }
+            sequence.cycles().verified(root, tree, acceptedNodes, emitted, count);
+        }
+        sequence.drafter().verified(sequence, count);
+        for (int i = 0; i < count; i++) {
+            if (!sequence.append(emitted[i], result, b, accepted[i], endTokens.contains(emitted[i]))) {
+                return;
+            }
+        }
+        for (int i = 0; i < count; i++) {
+            sequence.drafter().observe(sequence, result, b, accepted[i], emitted[i]);
+        }
+    }
+
+    private void failAll(Throwable reason) {
+        for (int slot = 0; slot < slots.length; slot++) {
+            if (slots[slot] != null && !slots[slot].isFinished()) {
+                slots[slot].fail(reason);
+            }
+            slots[slot] = null;
+        }
+        prompts.clear();
+    }
+}

@@ -1,0 +1,42 @@
+package io.quarkiverse.eagle.decode;
+
+import java.util.concurrent.Executor;
+
+import io.quarkiverse.eagle.InvalidRequestException;
+import io.quarkiverse.eagle.TreeBudget;
+import io.quarkiverse.eagle.draft.CostCache;
+import io.quarkiverse.eagle.draft.EagleDrafter;
+import io.quarkiverse.eagle.draft.PlainDrafter;
+
+/**
+ * How a model decodes when a request does not say.
+ *
+ * @param drafter drafter of requests that name none; null takes EAGLE-2 where the bundle has a draft
+ * @param budget fixed tree budget of requests that bring none; null lets it adapt to the machine
+ * @param queueLimit requests that may wait for a slot
+ * @param emission runs subscribers; must not be the decode loop's own thread
+ * @param costs keeps measured costs between starts; null measures at every start
+ */
+public record ModelOptions(String drafter, TreeBudget budget, int queueLimit, Executor emission, CostCache costs) {
+
+    public static final int DEFAULT_QUEUE_LIMIT = 256;
+
+    /** Measures costs at every start. */
+    public ModelOptions(String drafter, TreeBudget budget, int queueLimit, Executor emission) {
+        this(drafter, budget, queueLimit, emission, null);
+    }
+
+    public ModelOptions {
+        if (drafter != null && !drafter.equals(EagleDrafter.NAME) && !drafter.equals(PlainDrafter.NAME)) {
+            throw unknownDrafter(drafter);
+        }
+        if (queueLimit < 1) {
+            throw new IllegalArgumentException("queue limit is " + queueLimit + "; it must be at least 1");
+        }
+    }
+
+    static InvalidRequestException unknownDrafter(String name) {
+        return new InvalidRequestException("drafter \"" + name + "\" is not known; choose " + EagleDrafter.NAME + " or "
+                + PlainDrafter.NAME);
+    }
+}

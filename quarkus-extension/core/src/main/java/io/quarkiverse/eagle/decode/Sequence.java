@@ -1,0 +1,301 @@
+package io.quarkiverse.eagle.decode;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+import io.quarkiverse.eagle.FinishReason;
+import io.quarkiverse.eagle.GeneratedToken;
+import io.quarkiverse.eagle.GenerationOptions;
+import io.quarkiverse.eagle.GenerationResult;
+import io.quarkiverse.eagle.TreeBudget;
+import io.quarkiverse.eagle.draft.Draftable;
+import io.quarkiverse.eagle.draft.Drafter;
+import io.quarkiverse.eagle.engine.EngineShape;
+import io.quarkiverse.eagle.engine.StepResult;
+import io.quarkiverse.eagle.sampling.TokenSampler;
+import io.quarkiverse.eagle.text.IncrementalDetokenizer;
+import io.quarkiverse.eagle.text.StopMatcher;
+import io.quarkiverse.eagle.tree.DraftTree;
+
+/**
+ * One running generation: its tokens, its rows in the target's pool, its text. Belongs to the decode loop's thread; only
+ * {@link TokenStream} is shared with others.
+ */
+final class Sequence implements Draftable {
+
+    private static final Duration LONGEST_DEADLINE = Duration.ofNanos(Long.MAX_VALUE);
+
+    private final GenerationOptions options;
+    private final long seed;
+    private final Drafter drafter;
+    private final TokenSampler sampler;
+    private final IncrementalDetokenizer detokenizer;
+    private final StopMatcher stops;
+    private final TokenStream stream;
+    private final CycleListener cycles;
+    private final int promptLength;
+    private final int lengthLimit;
+    /** Nodes that fit a step beside the root. */
+    private final int stepNodes;
+    private final StringBuilder text = new StringBuilder();
+    private final DraftTree tree = new DraftTree();
+    private final long submittedAt = System.nanoTime();
+    private final long deadlineNanos;
+
+    private int[] tokens;
+    private int length;
+    private int slot = -1;
+    /** Tokens that the target has to read before it decodes: the prompt, or all but the last after the slot was given away. */
+    private int toRead;
+    /** How many of them it has read. */
+    private int prefilled;
+    /** Final rows of the slot in the target's pool. */
+    private int finalRows;
+    /** Rows of the slot up to the last one that is final or to be kept. */
+    private int usedRows;
+    private final int[] keep = new int[DraftTree.MAX_NODES + 1];
+    private int keepCount;
+    private int cycleCount;
+    private long startedAt;
+    private long firstTokenAt;
+    private boolean finished;
+
+    Sequence(int[] prompt, GenerationOptions options, long seed, Drafter drafter, TokenSampler sampler,
+            IncrementalDetokenizer detokenizer, StopMatcher stops, TokenStream stream, CycleListener cycles,
+            EngineShape shape) {
+        this.options = options;
+        this.seed = seed;
+        this.drafter = drafter;
+        this.sampler = sampler;
+        this.detokenizer = detokenizer;
+        this.stops = stops;
+        this.stream = stream;
+        this.cycles = cycles;
+        this.promptLength = prompt.length;
+        this.stepNodes = Math.min(DraftTree.MAX_NODES, shape.maxRows() - 1);
+        this.lengthLimit = (int) Math.min(shape.maxLength(), (long) prompt.length + options.maxTokens());
+        this.tokens = Arrays.copyOf(prompt, Math.min(lengthLimit, prompt.length + 256));
+        this.length = prompt.length;
+        this.deadlineNanos = options.deadline() == null || options.deadline().compareTo(LONGEST_DEADLINE) > 0 ? Long.MAX_VALUE
+                : options.deadline().toNanos();
+        sampler.observePrompt(prompt, 0, prompt.length);
+    }
+
+    GenerationOptions options() {
+        return options;
+    }
+
+    Drafter drafter() {
+        return drafter;
+    }
+
+    TokenSampler sampler() {
+        return sampler;
+    }
+
+    TokenStream stream() {
+        return stream;
+    }
+
+    CycleListener cycles() {
+        return cycles;
+    }
+
+    /** The sequence starts, or goes on, in a slot whose rows are void. */
+    void enter(int newSlot) {
+        if (slot < 0) {
+            startedAt = System.nanoTime();
+        }
+        slot = newSlot;
+        toRead = length == promptLength ? promptLength : length - 1;
+        prefilled = 0;
+        finalRows = 0;
+        usedRows = 0;
+        keepCount = 0;
+        drafter.begin(this);
+    }
+
+    @Override
+    public int slot() {
+        return slot;
+    }
+
+    @Override
+    public int length() {
+        return length;
+    }
+
+    @Override
+    public int token(int index) {
+        return tokens[index];
+    }
+
+    @Override
+    public TreeBudget budget() {
+        return options.budget();
+    }
+
+    @Override
+    public int mostNodes() {
+        return Math.min(stepNodes, Math.max(0, remaining() - 1));
+    }
+
+    @Override
+    public DraftTree tree() {
+        return tree;
+    }
+
+    int toRead() {
+        return toRead;
+    }
+
+    int prefilled() {
+        return prefilled;
+    }
+
+    boolean readsPrompt() {
+        return prefilled < toRead;
+    }
+
+    /** The target has read so many more tokens. */
+    void readPrompt(int count) {
+        prefilled += count;
+        finalRows = prefilled;
+        usedRows = prefilled;
+    }
+
+    /** Tokens that may still come. */
+    int remaining() {
+        return lengthLimit - length;
+    }
+
+    int finalRows() {
+        return finalRows;
+    }
+
+    int usedRows() {
+        return usedRows;
+    }
+
+    int keepCount() {
+        return keepCount;
+    }
+
+    int keepRow(int i) {
+        return keep[i];
+    }
+
+    /** The consumer does not ask for what is there already; until it does, the sequence is left alone. */
+    boolean isParked() {
+        return stream.isFull();
+    }
+
+    boolean isPastDeadline() {
+        return System.nanoTime() - submittedAt > deadlineNanos;
+    }
+
+    /**
+     * A verification step has kept the rows that were to be kept and written new ones.
+     *
+     * @param stepKeep rows that the step kept for every sequence; more than this sequence's leave a gap
+     * @param accepted the step's rows of the accepted path, the root first
+     */
+    void verifiedRows(int stepKeep, int[] accepted, int count) {
+        int base = finalRows + stepKeep;
+        finalRows += keepCount;
+        int contiguous = 0;
+        if (stepKeep == keepCount) {
+            while (contiguous < count && accepted[contiguous] == contiguous) {
+                contiguous++;
+            }
+            finalRows += contiguous;
+        }
+        keepCount = 0;
+        for (int i = contiguous; i < count; i++) {
+            keep[keepCount++] = base + accepted[i];
+        }
+        usedRows = keepCount == 0 ? finalRows : keep[keepCount - 1] + 1;
+        cycleCount++;
+    }
+
+    /**
+     * Appends a token and hands it to the stream.
+     *
+     * @param row the output row that it was drawn at
+     * @return false when the sequence is finished with it
+     */
+    boolean append(int token, StepResult result, int b, int row, boolean ends) {
+        if (length == promptLength) {
+            firstTokenAt = System.nanoTime();
+        }
+        if (length == tokens.length) {
+            tokens = Arrays.copyOf(tokens, Math.min(lengthLimit, 2 * tokens.length));
+        }
+        tokens[length++] = token;
+        String piece = ends ? finishText() : stops.push(detokenizer.push(token));
+        boolean full = length >= lengthLimit;
+        if (full && !ends) {
+            piece += finishText();
+        }
+        FinishReason reason = ends || stops.stopped() ? FinishReason.STOP : full ? FinishReason.LENGTH : null;
+        text.append(piece);
+        float logprob = options.logprobs() > 0 ? sampler.logprob(result, b, row, token) : Float.NaN;
+        emit(token, piece, logprob, alternatives(result, b, row), reason);
+        return reason == null;
+    }
+
+    private String finishText() {
+        return stops.push(detokenizer.finish()) + stops.finish();
+    }
+
+    private List<GeneratedToken.Alternative> alternatives(StepResult result, int b, int row) {
+        if (options.logprobs() == 0) {
+            return List.of();
+        }
+        List<GeneratedToken.Alternative> best = new ArrayList<>();
+        for (int i = 0; i < Math.min(options.logprobs(), result.shape().topK()); i++) {
+            best.add(new GeneratedToken.Alternative(result.topId(b, row, i),
+                    result.topLogit(b, row, i) - result.logZ(b, row)));
+        }
+        return best;
+    }
+
+    private void emit(int token, String piece, float logprob, List<GeneratedToken.Alternative> alternatives,
+            FinishReason reason) {
+        GenerationResult result = reason == null ? null : result(reason);
+        stream.emit(new GeneratedToken(length - promptLength - 1, token, piece, logprob, alternatives, result));
+        if (reason != null) {
+            finished = true;
+            stream.complete();
+        }
+    }
+
+    /** Ends the generation between cycles, for a reason that no token gives. */
+    void end(FinishReason reason) {
+        String piece = finishText();
+        text.append(piece);
+        finished = true;
+        stream.emit(new GeneratedToken(length - promptLength, -1, piece, Float.NaN, List.of(), result(reason)));
+        stream.complete();
+    }
+
+    /** Ends the generation with an error of its own. */
+    void fail(Throwable reason) {
+        finished = true;
+        stream.fail(reason);
+    }
+
+    boolean isFinished() {
+        return finished;
+    }
+
+    private GenerationResult result(FinishReason reason) {
+        long now = slot < 0 ? startedAt : System.nanoTime();
+        long first = firstTokenAt == 0 ? now : firstTokenAt;
+        return new GenerationResult(text.toString(), Arrays.copyOfRange(tokens, promptLength, length), reason,
+                drafter.name(), promptLength, cycleCount, Duration.ofNanos(now - startedAt),
+                Duration.ofNanos(first - startedAt), seed);
+    }
+}

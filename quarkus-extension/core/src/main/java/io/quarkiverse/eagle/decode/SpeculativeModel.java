@@ -1,0 +1,226 @@
+package io.quarkiverse.eagle.decode;
+
+import java.security.SecureRandom;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Flow;
+
+import io.quarkiverse.eagle.EagleModel;
+import io.quarkiverse.eagle.GeneratedToken;
+import io.quarkiverse.eagle.GenerationOptions;
+import io.quarkiverse.eagle.GenerationRequest;
+import io.quarkiverse.eagle.GenerationResult;
+import io.quarkiverse.eagle.InvalidRequestException;
+import io.quarkiverse.eagle.OverloadedException;
+import io.quarkiverse.eagle.bundle.Bundle;
+import io.quarkiverse.eagle.bundle.BundleManifest;
+import io.quarkiverse.eagle.draft.CostCurve;
+import io.quarkiverse.eagle.draft.CostMeasurement;
+import io.quarkiverse.eagle.draft.Drafter;
+import io.quarkiverse.eagle.draft.EagleDrafter;
+import io.quarkiverse.eagle.draft.PlainDrafter;
+import io.quarkiverse.eagle.draft.SpeculationEconomy;
+import io.quarkiverse.eagle.engine.Engine;
+import io.quarkiverse.eagle.engine.EnginePair;
+import io.quarkiverse.eagle.sampling.TokenSampler;
+import io.quarkiverse.eagle.text.ChatTemplate;
+import io.quarkiverse.eagle.text.IncrementalDetokenizer;
+import io.quarkiverse.eagle.text.StopMatcher;
+import io.quarkiverse.eagle.text.Tokenizer;
+import io.smallrye.mutiny.Multi;
+import io.smallrye.mutiny.Uni;
+
+/** A bundle's model over its engines: prompts in, tokens out. Owns the engines; closing it ends what runs. */
+public final class SpeculativeModel implements EagleModel, AutoCloseable {
+
+    private static final SecureRandom SEEDS = new SecureRandom();
+
+    private final BundleManifest manifest;
+    private final EnginePair engines;
+    private final Tokenizer tokenizer;
+    private final ChatTemplate template;
+    private final ModelOptions options;
+    private final Map<String, Drafter> drafters = new HashMap<>();
+    private final SpeculationEconomy economy;
+    private final DecodeLoop loop;
+
+    /**
+     * Opens a model. Measures the engines' cost curves, which takes about a second.
+     *
+     * @param bundle the bundle that the engines were opened from
+     * @param engines taken over: closed with the model, and when opening fails
+     */
+    public static SpeculativeModel open(Bundle bundle, EnginePair engines, ModelOptions options) {
+        try {
+            return new SpeculativeModel(bundle, engines, options);
+        } catch (RuntimeException e) {
+            engines.close();
+            throw e;
+        }
+    }
+
+    private SpeculativeModel(Bundle bundle, EnginePair engines, ModelOptions options) {
+        this.manifest = bundle.manifest();
+        this.engines = engines;
+        this.options = options;
+        if (EagleDrafter.NAME.equals(options.drafter()) && engines.draft() == null) {
+            throw noDraft();
+        }
+        this.tokenizer = Tokenizer.load(bundle.tokenizer());
+        this.template = bundle.chatTemplate() == null ? ChatTemplate.none()
+                : ChatTemplate.load(bundle.chatTemplate(), token(manifest.bosId()),
+                        manifest.eosIds().isEmpty() ? null : token(manifest.eosIds().get(0)));
+        drafters.put(PlainDrafter.NAME, new PlainDrafter());
+        if (engines.draft() == null) {
+            this.economy = null;
+        } else {
+            this.economy = new SpeculationEconomy(cost("target", engines.target(), engines.target().shape().maxRows()),
+                    cost("draft", engines.draft(), engines.draft().shape().topK()), manifest.acceptance());
+            drafters.put(EagleDrafter.NAME, new EagleDrafter(engines.draft(), economy));
+        }
+        Set<Integer> endTokens = Set.copyOf(manifest.eosIds());
+        this.loop = new DecodeLoop(manifest.name(), engines.target(), endTokens::contains, options.queueLimit());
+        loop.start();
+    }
+
+    private CostCurve cost(String role, Engine engine, int mostRows) {
+        return options.costs() == null ? CostMeasurement.measure(engine, mostRows)
+                : options.costs().curve(manifest.checksum() + " " + role, engine, mostRows);
+    }
+
+    private String token(int id) {
+        return id < 0 ? null : tokenizer.decode(new int[] { id }, false);
+    }
+
+    private InvalidRequestException noDraft() {
+        return new InvalidRequestException("the bundle of " + manifest.name() + " has no draft head, so drafter \""
+                + EagleDrafter.NAME + "\" cannot run; build it with --head, or use drafter " + PlainDrafter.NAME);
+    }
+
+    @Override
+    public String name() {
+        return manifest.name();
+    }
+
+    /** The bundle's manifest. */
+    public BundleManifest manifest() {
+        return manifest;
+    }
+
+    /** The measured costs that budgets are chosen by; null without a draft. */
+    public SpeculationEconomy economy() {
+        return economy;
+    }
+
+    @Override
+    public Multi<GeneratedToken> stream(GenerationRequest request) {
+        return stream(request, null);
+    }
+
+    /** Streams a generation whose draft-verify cycles are shown to a listener; null for none. */
+    public Multi<GeneratedToken> stream(GenerationRequest request, CycleListener cycles) {
+        return Multi.createFrom().publisher((Flow.Publisher<GeneratedToken>) subscriber -> subscribe(request, cycles,
+                subscriber));
+    }
+
+    @Override
+    public Uni<GenerationResult> generate(GenerationRequest request) {
+        return stream(request).collect().last().map(GeneratedToken::result);
+    }
+
+    /** The token ids that a request's prompt becomes; fails as {@link #stream} would. */
+    public int[] promptIds(GenerationRequest request) {
+        int[] ids;
+        if (request.tokenIds() != null) {
+            ids = request.tokenIds();
+            for (int id : ids) {
+                if (id < 0 || id >= manifest.model().vocabulary()) {
+                    throw new InvalidRequestException("token id " + id + " is not in the model's vocabulary of "
+                            + manifest.model().vocabulary());
+                }
+            }
+        } else if (request.messages() != null) {
+            if (request.messages().isEmpty()) {
+                throw new InvalidRequestException("the chat has no messages; send at least one");
+            }
+            ids = tokenizer.encode(template.render(request.messages(), true), false);
+        } else {
+            ids = tokenizer.encode(request.text(), true);
+        }
+        if (ids.length == 0) {
+            throw new InvalidRequestException("the prompt is empty; give at least one token");
+        }
+        if (ids.length >= manifest.maxLength()) {
+            throw new InvalidRequestException("the prompt has " + ids.length + " tokens, but the model takes at most "
+                    + (manifest.maxLength() - 1) + " and needs room for an answer; shorten it, or build the bundle with a"
+                    + " larger --max-length");
+        }
+        return ids;
+    }
+
+    private void subscribe(GenerationRequest request, CycleListener cycles,
+            Flow.Subscriber<? super GeneratedToken> subscriber) {
+        Sequence sequence;
+        TokenStream stream;
+        try {
+            GenerationOptions generation = request.options();
+            if (generation.budget() == null && options.budget() != null) {
+                generation = generation.withBudget(options.budget());
+            }
+            Drafter drafter = drafter(generation.drafter());
+            int[] prompt = promptIds(request);
+            long seed = generation.seed() == null ? SEEDS.nextLong() : generation.seed();
+            DecodeLoop waker = loop;
+            stream = new TokenStream(subscriber, options.emission(), waker::wake);
+            sequence = new Sequence(prompt, generation, seed, drafter,
+                    new TokenSampler(generation, seed, manifest.model().vocabulary()), new IncrementalDetokenizer(tokenizer),
+                    new StopMatcher(generation.stop()), stream, cycles, engines.target().shape());
+        } catch (RuntimeException e) {
+            subscriber.onSubscribe(new Rejected());
+            subscriber.onError(e);
+            return;
+        }
+        subscriber.onSubscribe(stream);
+        if (!loop.submit(sequence)) {
+            stream.fail(new OverloadedException(options.queueLimit() + " requests wait for " + manifest.name()
+                    + " already, or it is closing; try again later"));
+        }
+    }
+
+    /** The subscription of a request that was refused. */
+    private static final class Rejected implements Flow.Subscription {
+        @Override
+        public void request(long n) {
+            // Nothing will come but the error.
+        }
+
+        @Override
+        public void cancel() {
+            // There is nothing to free.
+        }
+    }
+
+    private Drafter drafter(String wanted) {
+        String name = wanted != null ? wanted : options.drafter();
+        if (name == null) {
+            return drafters.getOrDefault(EagleDrafter.NAME, drafters.get(PlainDrafter.NAME));
+        }
+        Drafter drafter = drafters.get(name);
+        if (drafter == null) {
+            throw EagleDrafter.NAME.equals(name) ? noDraft() : ModelOptions.unknownDrafter(name);
+        }
+        return drafter;
+    }
+
+    /** Stops decoding, fails what runs and waits, and closes the engines. */
+    @Override
+    public void close() {
+        loop.stop();
+        try {
+            engines.close();
+        } finally {
+            tokenizer.close();
+        }
+    }
+}

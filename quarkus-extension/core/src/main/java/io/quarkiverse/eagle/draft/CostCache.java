@@ -1,0 +1,81 @@
+package io.quarkiverse.eagle.draft;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+
+import org.jboss.logging.Logger;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+
+import io.quarkiverse.eagle.engine.Engine;
+
+/**
+ * Keeps measured cost curves between starts. A kept curve is believed only after a short measurement has confirmed it; what was
+ * measured on a busy machine is measured anew on a quiet one, and the other way round.
+ *
+ * @param folder where the curves are kept, created when needed
+ * @param setup everything but the engine that a step's time depends on: machine, threads, versions
+ */
+public record CostCache(Path folder, String setup) {
+
+    private static final Logger LOG = Logger.getLogger(CostCache.class);
+    /** How far the short measurement may be from the kept curve, either way. */
+    private static final double TOLERANCE = 1.25;
+    private static final int KEY_DIGITS = 24;
+
+    /**
+     * The curve of an engine, kept or measured.
+     *
+     * @param name tells the engines of all bundles apart
+     */
+    public CostCurve curve(String name, Engine engine, int mostRows) {
+        Path file = folder.resolve("costs-" + key(name) + ".json");
+        CostCurve kept = read(file);
+        if (kept != null && CostMeasurement.confirms(engine, kept, TOLERANCE)) {
+            return kept;
+        }
+        CostCurve measured = CostMeasurement.measure(engine, mostRows);
+        write(file, measured);
+        return measured;
+    }
+
+    private String key(String name) {
+        try {
+            byte[] digest = MessageDigest.getInstance("SHA-256")
+                    .digest((setup + "\n" + name).getBytes(StandardCharsets.UTF_8));
+            return HexFormat.of().formatHex(digest).substring(0, KEY_DIGITS);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java platform has SHA-256", e);
+        }
+    }
+
+    private static CostCurve read(Path file) {
+        if (!Files.exists(file)) {
+            return null;
+        }
+        try {
+            return new ObjectMapper().readValue(file.toFile(), CostCurve.class);
+        } catch (IOException e) {
+            LOG.debugf("The kept costs %s are not readable and are measured anew: %s", file, e.getMessage());
+            return null;
+        }
+    }
+
+    /** Curves are a convenience: where they cannot be kept, the next start measures again. */
+    private void write(Path file, CostCurve curve) {
+        try {
+            Files.createDirectories(folder);
+            Path fresh = Files.createTempFile(folder, "costs-", ".part");
+            new ObjectMapper().writeValue(fresh.toFile(), curve);
+            Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+            LOG.debugf("The measured costs cannot be kept in %s: %s", folder, e.getMessage());
+        }
+    }
+}

@@ -1,0 +1,42 @@
+package io.quarkiverse.eagle.draft;
+
+import java.util.List;
+
+import io.quarkiverse.eagle.engine.StepResult;
+
+/**
+ * Proposes draft trees. The output of decoding never depends on what is proposed, only its speed does. Called from the decode
+ * loop alone.
+ */
+public interface Drafter extends AutoCloseable {
+
+    /** The name that requests and configuration use. */
+    String name();
+
+    /** A sequence takes its slot; what the slot held before is void. */
+    void begin(Draftable sequence);
+
+    /**
+     * The target has seen a row whose next token is now known: prompt rows while the prompt is read, and the accepted path
+     * after each verification, in order.
+     *
+     * @param result the target's step
+     * @param b the sequence's place in it
+     * @param row the row
+     * @param nextToken the token that follows
+     */
+    void observe(Draftable sequence, StepResult result, int b, int row, int nextToken);
+
+    /** Fills the tree of every sequence; an empty tree means plain decoding for this cycle. */
+    void propose(List<? extends Draftable> sequences);
+
+    /**
+     * What became of a proposed tree.
+     *
+     * @param emitted tokens that the cycle brought, at least 1
+     */
+    void verified(Draftable sequence, int emitted);
+
+    @Override
+    void close();
+}

@@ -1,0 +1,113 @@
+package io.quarkiverse.eagle.sampling;
+
+import java.util.Objects;
+
+import io.quarkiverse.eagle.GenerationOptions;
+import io.quarkiverse.eagle.engine.EngineException;
+import io.quarkiverse.eagle.engine.StepResult;
+
+/**
+ * Decides the tokens of one sequence. A decision depends on nothing but the row, the context observed so far, the options, the
+ * seed and the position, and not on whether the row's full logits happen to be there: speculative and plain decoding decide
+ * the same.
+ * <p>
+ * Order: penalties on the raw logits (repetition over prompt and answer, then presence and frequency over the answer),
+ * temperature, top-k, top-p, min-p, and one draw by inverse CDF over the kept tokens in descending-logit order, ties by lowest
+ * id, with the uniform number that {@link CounterRandom} has for the position. Min-p is relative to the most probable token
+ * after temperature. Greedy takes the best logit after penalties.
+ * <p>
+ * Mutable, for one thread at a time. Allocates nothing once its buffers have grown.
+ */
+public final class TokenSampler {
+
+    /** {@link #sample} cannot decide without the full logits of the row. */
+    public static final int NEEDS_LOGITS = -1;
+
+    private final long seed;
+    private final int vocabulary;
+    private final Filter filter;
+    private final Penalties penalties;
+    private final TopDraw topDraw;
+    private FullDraw fullDraw;
+
+    /**
+     * @param seed the seed in effect; {@code options.seed()} is not looked at
+     * @param vocabulary width of the engine's logits
+     */
+    public TokenSampler(GenerationOptions options, long seed, int vocabulary) {
+        Objects.requireNonNull(options, "options");
+        if (vocabulary < 1) {
+            throw new IllegalArgumentException("vocabulary is " + vocabulary + "; it must be at least 1");
+        }
+        this.seed = seed;
+        this.vocabulary = vocabulary;
+        this.filter = options.greedy() ? null : Filter.of(options, vocabulary);
+        this.penalties = options.hasPenalties() ? new Penalties(options, vocabulary) : null;
+        this.topDraw = new TopDraw(filter, penalties, vocabulary);
+    }
+
+    /** Takes {@code tokens[from…to)} as part of the prompt. */
+    public void observePrompt(int[] tokens, int from, int to) {
+        if (penalties != null) {
+            for (int i = from; i < to; i++) {
+                penalties.observePrompt(tokens[i]);
+            }
+        }
+    }
+
+    /** Takes a token as part of the answer, for the decisions after it. */
+    public void accept(int token) {
+        if (penalties != null) {
+            penalties.observeGenerated(token);
+        }
+    }
+
+    /**
+     * The token that follows output row {@code r} of sequence {@code b}. Penalties that can raise a logit (a repetition penalty
+     * below 1, a negative presence or frequency penalty) always need the full logits; the others only where the top k leaves
+     * a doubt.
+     *
+     * @param position index of the token to decide, in prompt and answer together
+     * @return the token, or {@link #NEEDS_LOGITS} when only the full logits can tell and the result does not have them
+     * @throws EngineException the row's best logit is not a finite number
+     */
+    public int sample(StepResult result, int b, int r, long position) {
+        if (filter == null && penalties == null) {
+            return result.topId(b, r, 0);
+        }
+        double u = filter == null ? 0 : CounterRandom.u(seed, position);
+        int token = penalties == null || penalties.onlyLower() ? topDraw.token(result, b, r, u) : NEEDS_LOGITS;
+        if (token == NEEDS_LOGITS && result.hasLogits()) {
+            if (fullDraw == null) {
+                fullDraw = new FullDraw(filter, penalties, vocabulary);
+            }
+            token = fullDraw.token(result, b, r, u);
+        }
+        return token;
+    }
+
+    /**
+     * Log-probability of a token in nats under the row's own distribution: before penalties, temperature and cuts. NaN when the
+     * token is outside the top k and the result has no full logits.
+     */
+    public float logprob(StepResult result, int b, int r, int token) {
+        int top = Math.min(result.shape().topK(), vocabulary);
+        for (int i = 0; i < top; i++) {
+            if (result.topId(b, r, i) == token) {
+                return result.topLogit(b, r, i) - result.logZ(b, r);
+            }
+        }
+        if (!result.hasLogits()) {
+            return Float.NaN;
+        }
+        return result.logits().get(result.logitsOffset(b, r) + token) - result.logZ(b, r);
+    }
+
+    static double requireFinite(double best, int b, int r) {
+        if (!Double.isFinite(best)) {
+            throw new EngineException("the best logit of output row " + r + " of sequence " + b + " is " + best
+                    + "; it must be a finite number: the engine's graph overflows or its weights are damaged");
+        }
+        return best;
+    }
+}

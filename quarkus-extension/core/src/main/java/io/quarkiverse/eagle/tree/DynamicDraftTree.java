@@ -1,0 +1,184 @@
+package io.quarkiverse.eagle.tree;
+
+import java.util.Arrays;
+
+import io.quarkiverse.eagle.engine.StepRequest;
+
+/**
+ * Builds a context-aware dynamic draft tree (EAGLE-2, arXiv 2406.16858, section 4): every level, the nodes of highest value are
+ * expanded; at the end all candidates of all levels are reranked. A node's value is the product of the draft's confidences
+ * along its path, kept as a sum of log-probabilities: an estimate of the chance that the target accepts it. Reused from cycle
+ * to
+ * cycle; not thread-safe.
+ */
+public final class DynamicDraftTree {
+
+    private int[] tokens = new int[1024];
+    private int[] parents = new int[1024];
+    private int[] depths = new int[1024];
+    private float[] values = new float[1024];
+    private int[] places = new int[1024];
+    private int size;
+    private int levelStart;
+    private int depth;
+
+    private final int[] frontier = new int[DraftTree.MAX_NODES];
+    private int frontierSize;
+
+    private long[] order = new long[1024];
+    private int[] nodeOfCandidate = new int[1024];
+
+    /** Starts a new tree. */
+    public void begin() {
+        size = 0;
+        levelStart = 0;
+        depth = 0;
+        frontierSize = 0;
+    }
+
+    /** Adds a child of the root. */
+    public void addToRoot(int token, float logProbability) {
+        add(token, DraftTree.ROOT, 1, Math.min(0, logProbability));
+    }
+
+    /** Adds a child of the {@code i}-th node of the frontier. */
+    public void addToFrontier(int i, int token, float logProbability) {
+        int parent = frontier[i];
+        add(token, parent, depths[parent] + 1, values[parent] + Math.min(0, logProbability));
+    }
+
+    private void add(int token, int parent, int nodeDepth, float value) {
+        if (size == tokens.length) {
+            grow();
+        }
+        tokens[size] = token;
+        parents[size] = parent;
+        depths[size] = nodeDepth;
+        values[size] = value;
+        size++;
+    }
+
+    private void grow() {
+        int larger = 2 * size;
+        tokens = Arrays.copyOf(tokens, larger);
+        parents = Arrays.copyOf(parents, larger);
+        depths = Arrays.copyOf(depths, larger);
+        values = Arrays.copyOf(values, larger);
+        places = Arrays.copyOf(places, larger);
+        order = Arrays.copyOf(order, larger);
+        nodeOfCandidate = Arrays.copyOf(nodeOfCandidate, larger);
+    }
+
+    /**
+     * Closes the level that was added last: its {@code topK} candidates of highest value become the frontier, to be expanded
+     * next.
+     *
+     * @return the frontier's size
+     */
+    public int nextFrontier(int topK) {
+        int count = rank(levelStart, size);
+        frontierSize = Math.min(topK, count);
+        for (int i = 0; i < frontierSize; i++) {
+            frontier[i] = candidate(order[i]);
+            places[frontier[i]] = i;
+        }
+        levelStart = size;
+        depth++;
+        return frontierSize;
+    }
+
+    public int frontierSize() {
+        return frontierSize;
+    }
+
+    public int frontierToken(int i) {
+        return tokens[frontier[i]];
+    }
+
+    public float frontierValue(int i) {
+        return values[frontier[i]];
+    }
+
+    /** The place in the frontier before this one of a frontier node's parent; the frontier must not be the first. */
+    public int parentPlace(int i) {
+        return places[parents[frontier[i]]];
+    }
+
+    /**
+     * Lets a frontier node's row see its ancestors, whose rows lie in the window of the draft.
+     *
+     * @param levelOffsets window column of the first row of each expanded level, by depth minus one
+     */
+    public void seeAncestors(StepRequest request, int b, int t, int i, int[] levelOffsets) {
+        for (int ancestor = parents[frontier[i]]; ancestor != DraftTree.ROOT; ancestor = parents[ancestor]) {
+            request.see(b, t, levelOffsets[depths[ancestor] - 1] + places[ancestor]);
+        }
+    }
+
+    /** Levels closed so far. */
+    public int depth() {
+        return depth;
+    }
+
+    /** Candidates so far. */
+    public int size() {
+        return size;
+    }
+
+    public int token(int candidate) {
+        return tokens[candidate];
+    }
+
+    public int parent(int candidate) {
+        return parents[candidate];
+    }
+
+    public float value(int candidate) {
+        return values[candidate];
+    }
+
+    /**
+     * Ranks all candidates by value, ties to the shallower.
+     *
+     * @param into receives the highest values in descending order
+     * @return how many were written
+     */
+    public int rankedValues(float[] into) {
+        int count = Math.min(into.length, rank(0, size));
+        for (int i = 0; i < count; i++) {
+            into[i] = values[candidate(order[i])];
+        }
+        return count;
+    }
+
+    /**
+     * Reranks: the {@code nodes} candidates of highest value, ties to the shallower, become the draft tree. A parent's value is
+     * never below its child's and it was added earlier, so they form a tree with the root; they stand in order of value.
+     */
+    public void select(int nodes, DraftTree into) {
+        into.clear();
+        into.candidates(size);
+        int count = Math.min(nodes, rank(0, size));
+        for (int i = 0; i < count; i++) {
+            int candidate = candidate(order[i]);
+            int parent = parents[candidate];
+            nodeOfCandidate[candidate] = into.add(tokens[candidate],
+                    parent == DraftTree.ROOT ? DraftTree.ROOT : nodeOfCandidate[parent], values[candidate]);
+        }
+    }
+
+    /** Sorts candidates by descending value, then ascending index, as keys of one long each. */
+    private int rank(int from, int to) {
+        for (int i = from; i < to; i++) {
+            int bits = Float.floatToRawIntBits(values[i]);
+            int ascending = bits ^ bits >> 31 & Integer.MAX_VALUE;
+            order[i - from] = (long) ~ascending << 32 | i;
+        }
+        Arrays.sort(order, 0, to - from);
+        return to - from;
+    }
+
+    private static int candidate(long key) {
+        return (int) key;
+    }
+}

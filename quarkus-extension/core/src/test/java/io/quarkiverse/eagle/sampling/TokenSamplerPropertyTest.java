@@ -1,0 +1,97 @@
+package io.quarkiverse.eagle.sampling;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Random;
+
+import io.quarkiverse.eagle.GenerationOptions;
+import io.quarkiverse.eagle.engine.StepResult;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
+import net.jqwik.api.Combinators;
+import net.jqwik.api.EdgeCasesMode;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.Provide;
+import net.jqwik.api.constraints.IntRange;
+
+/** The fast sampler against {@link ReferenceSampler}, on any row and any options. */
+class TokenSamplerPropertyTest {
+
+    private static final int POSITIONS = 40;
+
+    @Property(tries = 1500, seed = "20240624", edgeCases = EdgeCasesMode.NONE)
+    void decidesWhatTheReferenceDecidesFromTheFullLogits(@ForAll("rows") float[] row,
+            @ForAll("options") GenerationOptions options, @ForAll @IntRange(min = 1, max = 64) int topK,
+            @ForAll long seed) {
+        StepResult result = Rows.result(topK, true, row);
+        decideAlike(row, result, options, seed);
+    }
+
+    @Property(tries = 1500, seed = "20240625", edgeCases = EdgeCasesMode.NONE)
+    void decidesWhatTheReferenceDecidesOrAsksForTheLogits(@ForAll("rows") float[] row,
+            @ForAll("options") GenerationOptions options, @ForAll @IntRange(min = 1, max = 64) int topK,
+            @ForAll long seed) {
+        StepResult result = Rows.result(topK, false, row);
+        decideAlike(row, result, options, seed);
+    }
+
+    private static void decideAlike(float[] row, StepResult result, GenerationOptions options, long seed) {
+        TokenSampler sampler = new TokenSampler(options, seed, row.length);
+        ReferenceSampler reference = new ReferenceSampler(options);
+        Random random = new Random(seed);
+        int[] prompt = random.ints(5, 0, row.length).toArray();
+        sampler.observePrompt(prompt, 1, 4);
+        for (int i = 1; i < 4; i++) {
+            reference.observePrompt(prompt[i]);
+        }
+        for (int position = 0; position < POSITIONS; position++) {
+            int expected = reference.sample(row, CounterRandom.u(seed, position));
+            int decided = sampler.sample(result, 0, 0, position);
+            if (decided != TokenSampler.NEEDS_LOGITS || result.hasLogits()) {
+                assertThat(decided).isEqualTo(expected);
+            }
+            sampler.accept(expected);
+            reference.accept(expected);
+        }
+    }
+
+    @Provide
+    Arbitrary<float[]> rows() {
+        Arbitrary<Integer> sizes = Arbitraries.integers().between(1, 300);
+        Arbitrary<Double> spreads = Arbitraries.of(0.1, 1.0, 3.0, 8.0);
+        Arbitrary<Boolean> tied = Arbitraries.of(false, false, true);
+        Arbitrary<Double> masked = Arbitraries.of(0.0, 0.0, 0.3, 0.95);
+        return Combinators.combine(sizes, spreads, tied, masked, Arbitraries.longs()).as(TokenSamplerPropertyTest::row);
+    }
+
+    private static float[] row(int size, double spread, boolean tied, double masked, long seed) {
+        Random random = new Random(seed);
+        float[] row = new float[size];
+        for (int i = 0; i < size; i++) {
+            row[i] = (float) (random.nextGaussian() * spread + 4);
+            if (tied) {
+                row[i] = Math.round(row[i]);
+            }
+            if (random.nextDouble() < masked) {
+                row[i] = Float.NEGATIVE_INFINITY;
+            }
+        }
+        row[random.nextInt(size)] = 9;
+        return row;
+    }
+
+    @Provide
+    Arbitrary<GenerationOptions> options() {
+        Arbitrary<Double> temperatures = Arbitraries.of(0.0, 0.05, 0.5, 0.8, 1.0, 1.0, 1.3, 3.0);
+        Arbitrary<Integer> topKs = Arbitraries.of(0, 0, 1, 2, 20, 64, 100, 1000);
+        Arbitrary<Double> topPs = Arbitraries.of(1.0, 1.0, 0.01, 0.5, 0.9, 0.999);
+        Arbitrary<Double> minPs = Arbitraries.of(0.0, 0.0, 0.001, 0.1, 0.9);
+        Arbitrary<double[]> penalties = Arbitraries.of(new double[] { 1, 0, 0 }, new double[] { 1, 0, 0 },
+                new double[] { 1.3, 0, 0 }, new double[] { 0.7, 0, 0 }, new double[] { 1, 0.5, 0.25 },
+                new double[] { 1.1, 1, 0.1 }, new double[] { 1, -0.5, 0 }, new double[] { 5, 20, 20 });
+        return Combinators.combine(temperatures, topKs, topPs, minPs, penalties)
+                .as((temperature, topK, topP, minP, p) -> GenerationOptions.defaults().withTemperature(temperature)
+                        .withTopK(topK).withTopP(topP).withMinP(minP).withPenalties(p[0], p[1], p[2]));
+    }
+}

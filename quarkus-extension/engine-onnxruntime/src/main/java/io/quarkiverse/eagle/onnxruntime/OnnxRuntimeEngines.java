@@ -1,0 +1,117 @@
+package io.quarkiverse.eagle.onnxruntime;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.concurrent.CompletionStage;
+
+import org.jboss.logging.Logger;
+
+import ai.onnxruntime.OnnxTensor;
+import ai.onnxruntime.OrtException;
+import ai.onnxruntime.OrtSession;
+import io.quarkiverse.eagle.bundle.Bundle;
+import io.quarkiverse.eagle.bundle.BundleException;
+import io.quarkiverse.eagle.bundle.BundleManifest;
+import io.quarkiverse.eagle.engine.Engine;
+import io.quarkiverse.eagle.engine.EngineException;
+import io.quarkiverse.eagle.engine.EnginePair;
+import io.quarkiverse.eagle.engine.EngineShape;
+import io.quarkiverse.eagle.engine.StepRequest;
+import io.quarkiverse.eagle.engine.StepResult;
+
+/** Opens the engines of a bundle in this process. */
+public final class OnnxRuntimeEngines {
+
+    private static final Logger LOG = Logger.getLogger(OnnxRuntimeEngines.class);
+
+    private OnnxRuntimeEngines() {
+    }
+
+    /**
+     * Opens target and draft. Their weights are mapped, not read; shared tables are mapped once.
+     *
+     * @throws BundleException when the bundle is not made for this runtime
+     * @throws EngineException when a session cannot be made
+     */
+    public static EnginePair open(Bundle bundle, OnnxRuntimeOptions options) {
+        BundleManifest manifest = bundle.manifest();
+        if (!"onnxruntime".equals(manifest.target()) || !"in-place".equals(manifest.update())) {
+            throw new BundleException(bundle.folder() + " is made for " + manifest.target() + " with " + manifest.update()
+                    + " update; in-process engines need one built with --for onnxruntime --update in-place");
+        }
+        RuntimeEnvironment runtime = RuntimeEnvironment.get(options);
+        try {
+            boolean signed = manifest.knownAnswer() == null
+                    || IntegerKernels.signedIsExact(runtime, bundle.file(manifest.knownAnswer()), options);
+            LOG.debugf("%s: %s weights", manifest.name(), signed ? "signed" : "unsigned");
+            return open(bundle, options, signed);
+        } catch (OrtException e) {
+            throw cannotOpen(bundle, e);
+        }
+    }
+
+    /** @param signed whether int8 weights are used as they are, or in unsigned form */
+    static EnginePair open(Bundle bundle, OnnxRuntimeOptions options, boolean signed) {
+        BundleManifest manifest = bundle.manifest();
+        int slots = options.slots() == 0 ? manifest.slots() : options.slots();
+        RuntimeEnvironment runtime = RuntimeEnvironment.get(options);
+        SharedWeights weights = new SharedWeights(runtime.environment(), bundle);
+        Engine target = null;
+        try {
+            target = open(runtime, bundle, manifest.targetGraph(), weights, options, signed, slots);
+            Engine draft = manifest.draftGraph() == null ? null
+                    : open(runtime, bundle, manifest.draftGraph(), weights, options, signed, slots);
+            return new EnginePair(new WithWeights(target, weights), draft);
+        } catch (OrtException | IOException e) {
+            if (target != null) {
+                target.close();
+            }
+            weights.close();
+            throw cannotOpen(bundle, e);
+        }
+    }
+
+    private static EngineException cannotOpen(Bundle bundle, Exception e) {
+        return new EngineException("the engines of " + bundle.folder() + " cannot be opened: " + e.getMessage(), e);
+    }
+
+    private static Engine open(RuntimeEnvironment runtime, Bundle bundle, BundleManifest.Graph graph, SharedWeights weights,
+            OnnxRuntimeOptions options, boolean signed, int slots) throws OrtException, IOException {
+        List<OnnxTensor> flipped = List.of();
+        try (OrtSession.SessionOptions session = runtime.sessionOptions(options)) {
+            if (!signed) {
+                flipped = weights.flip(graph, session);
+            }
+            String file = bundle.file(signed ? graph.file() : graph.unsignedFile()).toString();
+            return new OnnxRuntimeEngine(runtime.environment(), runtime.environment().createSession(file, session), graph,
+                    weights.inputs(graph), slots, bundle.manifest().maxLength());
+        } finally {
+            flipped.forEach(OnnxTensor::close);
+        }
+    }
+
+    /** The engine that is closed last takes the shared weights with it. */
+    private record WithWeights(Engine engine, SharedWeights weights) implements Engine {
+
+        @Override
+        public EngineShape shape() {
+            return engine.shape();
+        }
+
+        @Override
+        public CompletionStage<StepResult> step(StepRequest request, StepResult result) {
+            return engine.step(request, result);
+        }
+
+        @Override
+        public CompletionStage<StepResult> fetchLogits(StepResult result) {
+            return engine.fetchLogits(result);
+        }
+
+        @Override
+        public void close() {
+            engine.close();
+            weights.close();
+        }
+    }
+}

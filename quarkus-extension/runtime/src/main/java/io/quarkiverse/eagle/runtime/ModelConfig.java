@@ -1,0 +1,96 @@
+package io.quarkiverse.eagle.runtime;
+
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+import io.quarkiverse.eagle.draft.EagleDrafter;
+import io.quarkiverse.eagle.draft.PlainDrafter;
+import io.quarkus.runtime.annotations.ConfigDocDefault;
+import io.quarkus.runtime.annotations.ConfigGroup;
+import io.smallrye.config.WithDefault;
+
+/** One model. */
+@ConfigGroup
+public interface ModelConfig {
+
+    /**
+     * The folder of the engine bundle, as {@code eagle build} writes it.
+     * <p>
+     * In dev and test mode the default bundle is built on first use when this is not set; see
+     * {@code quarkus.eagle.devservices.enabled}. Otherwise a model without a bundle fails the start.
+     */
+    Optional<Path> bundle();
+
+    /** What runs the bundle's graphs. */
+    @WithDefault("onnxruntime")
+    EngineKind engine();
+
+    /** How many generations run at once; more wait. Each slot costs memory for the keys and values of its tokens. */
+    @ConfigDocDefault("the bundle's slots")
+    OptionalInt slots();
+
+    /** Threads of one step. The first model of a process decides the size of the pool that models of equal size share. */
+    @ConfigDocDefault("the machine's cores, at most 16")
+    OptionalInt threads();
+
+    /**
+     * Whether idle threads of the engine spin between steps. Fastest when the model has its cores to itself, harmful when the
+     * process serves other work on them.
+     */
+    @WithDefault("false")
+    boolean spinning();
+
+    /** The drafter of requests that name none. The text is the same with any; only the speed differs. */
+    @ConfigDocDefault("eagle2 where the bundle has a draft head, else none")
+    Optional<DrafterKind> drafter();
+
+    /**
+     * A fixed size of the draft tree, for requests that bring none. Without it the size adapts to the machine, the load and
+     * the text.
+     */
+    Optional<BudgetConfig> budget();
+
+    /** Requests that may wait for a slot; further ones are refused at once. */
+    @WithDefault("256")
+    int queueLimit();
+
+    /** What runs an engine. */
+    enum EngineKind {
+        /** ONNX Runtime in this process, on the CPU. */
+        ONNXRUNTIME
+    }
+
+    /** What proposes the tokens that a step verifies. */
+    enum DrafterKind {
+        /** EAGLE-2: the bundle's draft head grows a tree of continuations. */
+        EAGLE2(EagleDrafter.NAME),
+        /** No drafting: one token per step. */
+        NONE(PlainDrafter.NAME);
+
+        private final String drafter;
+
+        DrafterKind(String drafter) {
+            this.drafter = drafter;
+        }
+
+        /** The name that the core knows it by. */
+        public String drafter() {
+            return drafter;
+        }
+    }
+
+    /** EAGLE-2's three numbers; set all of them or none. */
+    @ConfigGroup
+    interface BudgetConfig {
+
+        /** Drafted tokens that one step verifies, 1 to 127. The paper's mode is 60. */
+        int nodes();
+
+        /** Children per expanded token, and tokens expanded per level, 1 to 32. The paper's mode is 10. */
+        int topK();
+
+        /** Levels of the tree, 1 to 16. The paper's mode is 6. */
+        int depth();
+    }
+}

@@ -1,0 +1,4 @@
+/**
+ * The readiness check. Loaded only where the application has the SmallRye Health extension.
+ */
+package io.quarkiverse.eagle.runtime.health;

@@ -1,0 +1,145 @@
+package io.quarkiverse.eagle.cli;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Executor;
+
+import io.quarkiverse.eagle.GenerationOptions;
+import io.quarkiverse.eagle.TreeBudget;
+import io.quarkiverse.eagle.cli.bench.Processor;
+import io.quarkiverse.eagle.decode.ModelOptions;
+import io.quarkiverse.eagle.draft.CostCache;
+import io.quarkiverse.eagle.graph.DefaultBundle;
+import io.quarkiverse.eagle.onnxruntime.OnnxRuntimeOptions;
+import picocli.CommandLine.Option;
+
+/** The options of every command that decodes: which model, how to draft, how to sample. */
+final class DecodingOptions {
+
+    @Option(names = "--model", paramLabel = "BUNDLE", description = "Engine bundle to run; without it the default bundle,"
+            + " which is built on first use.")
+    private Path bundle;
+
+    @Option(names = "--drafter", paramLabel = "NAME", description = "eagle2, or none for plain decoding; without it eagle2"
+            + " where the bundle has a draft head.")
+    private String drafter;
+
+    @Option(names = "--nodes", paramLabel = "N", description = "Fixed draft tree: nodes that a cycle verifies (default with"
+            + " a fixed tree: 60; without any of the three the tree adapts).")
+    private Integer nodes;
+
+    @Option(names = "--top-k-draft", paramLabel = "K", description = "Fixed draft tree: children of a node, and nodes"
+            + " expanded per level (default: 10).")
+    private Integer draftTopK;
+
+    @Option(names = "--depth", paramLabel = "D", description = "Fixed draft tree: levels (default: 6).")
+    private Integer depth;
+
+    @Option(names = "--temperature", paramLabel = "T", defaultValue = "0", description = "0 always takes the most probable"
+            + " token; 1 samples from the model's own distribution (default: ${DEFAULT-VALUE}).")
+    private double temperature;
+
+    @Option(names = "--top-p", paramLabel = "P", defaultValue = "1", description = "Sample from the most probable tokens"
+            + " that hold this share (default: ${DEFAULT-VALUE}).")
+    private double topP;
+
+    @Option(names = "--top-k", paramLabel = "K", defaultValue = "0", description = "Sample from the K most probable tokens,"
+            + " 0 for all (default: ${DEFAULT-VALUE}).")
+    private int topK;
+
+    @Option(names = "--min-p", paramLabel = "P", defaultValue = "0", description = "Drop tokens less probable than this"
+            + " share of the best one (default: ${DEFAULT-VALUE}).")
+    private double minP;
+
+    @Option(names = "--repetition-penalty", paramLabel = "X", defaultValue = "1", description = "Weaken tokens of the prompt"
+            + " and the answer, 1 is off (default: ${DEFAULT-VALUE}).")
+    private double repetitionPenalty;
+
+    @Option(names = "--presence-penalty", paramLabel = "X", defaultValue = "0", description = "Subtract from tokens that the"
+            + " answer has, 0 is off (default: ${DEFAULT-VALUE}).")
+    private double presencePenalty;
+
+    @Option(names = "--frequency-penalty", paramLabel = "X", defaultValue = "0", description = "Subtract from tokens once per"
+            + " time the answer has them, 0 is off (default: ${DEFAULT-VALUE}).")
+    private double frequencyPenalty;
+
+    @Option(names = "--seed", paramLabel = "N", description = "Makes sampling repeatable, with any drafter.")
+    private Long seed;
+
+    @Option(names = "--max-tokens", paramLabel = "N", defaultValue = "256", description = "Most tokens of an answer"
+            + " (default: ${DEFAULT-VALUE}).")
+    private int maxTokens;
+
+    @Option(names = "--stop", paramLabel = "TEXT", description = "Ends the answer before this text; may be repeated.")
+    private List<String> stop = List.of();
+
+    @Option(names = "--raw", description = "Continue the prompt as it stands, without the chat template.")
+    private boolean raw;
+
+    @Option(names = "--threads", paramLabel = "N", defaultValue = "0", description = "Threads of one step, 0 for all cores"
+            + " (default: ${DEFAULT-VALUE}).")
+    private int threads;
+
+    @Option(names = "--json", description = "Print one JSON document on standard output and nothing else.")
+    private boolean json;
+
+    /** How to generate, checked; the drafter and the budget are the model's ({@link #model}). */
+    GenerationOptions generation() {
+        return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
+                frequencyPenalty, seed, stop, 0, null, null, null);
+    }
+
+    /** How the model decodes, checked. */
+    ModelOptions model(Executor emission) {
+        return new ModelOptions(drafter, budget(), ModelOptions.DEFAULT_QUEUE_LIMIT, emission,
+                new CostCache(DefaultBundle.cacheFolder().resolve("costs"), setup()));
+    }
+
+    /** What a step's time depends on beside the bundle. */
+    private String setup() {
+        return Processor.current() + ", " + engines();
+    }
+
+    /** Fails unless there is such a drafter. */
+    static void requireDrafter(String name) {
+        new ModelOptions(name, null, ModelOptions.DEFAULT_QUEUE_LIMIT, Runnable::run);
+    }
+
+    /** How the engines run, checked. Nothing else runs in this process, so its threads may spin. */
+    OnnxRuntimeOptions engines() {
+        if (threads < 0) {
+            throw new UsageException("--threads is " + threads + "; it must be positive, or 0 for all cores");
+        }
+        return new OnnxRuntimeOptions(1, threads, true);
+    }
+
+    /** Fails on whatever is wrong with the options themselves, before any work. */
+    void check() {
+        generation();
+        model(Runnable::run);
+        engines();
+    }
+
+    /** The fixed tree, null for an adaptive one. */
+    TreeBudget budget() {
+        if (nodes == null && draftTopK == null && depth == null) {
+            return null;
+        }
+        return new TreeBudget(nodes == null ? TreeBudget.PAPER.nodes() : nodes,
+                draftTopK == null ? TreeBudget.PAPER.topK() : draftTopK,
+                depth == null ? TreeBudget.PAPER.depth() : depth);
+    }
+
+    /** The bundle that was named, null for the default one. */
+    Path bundle() {
+        return bundle;
+    }
+
+    boolean raw() {
+        return raw;
+    }
+
+    boolean json() {
+        return json;
+    }
+}

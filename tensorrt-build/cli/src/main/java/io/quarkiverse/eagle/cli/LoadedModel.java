@@ -1,0 +1,70 @@
+package io.quarkiverse.eagle.cli;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+
+import org.jboss.logging.Logger;
+
+import io.quarkiverse.eagle.ChatMessage;
+import io.quarkiverse.eagle.bundle.Bundle;
+import io.quarkiverse.eagle.decode.SpeculativeModel;
+import io.quarkiverse.eagle.onnxruntime.OnnxRuntimeEngines;
+import io.quarkiverse.eagle.text.ChatTemplate;
+
+/** A model with its engines in this process, and the thread that hands over its tokens. */
+final class LoadedModel implements AutoCloseable {
+
+    private static final Logger LOG = Logger.getLogger(LoadedModel.class);
+
+    private final SpeculativeModel model;
+    private final ExecutorService emission;
+
+    private LoadedModel(SpeculativeModel model, ExecutorService emission) {
+        this.model = model;
+        this.emission = emission;
+    }
+
+    /** Opens the bundle that the options name; builds the default one when there is none yet. */
+    static LoadedModel open(DecodingOptions options, Terminal terminal) {
+        Path folder = options.bundle() != null ? options.bundle() : DefaultModel.ensure(terminal);
+        return open(Bundle.open(folder), options);
+    }
+
+    private static LoadedModel open(Bundle bundle, DecodingOptions options) {
+        ExecutorService emission = Executors.newSingleThreadExecutor(task -> daemon(task, "eagle-answer"));
+        if (bundle.chatTemplate() != null) {
+            daemon(() -> prepareTemplates(bundle.chatTemplate()), "eagle-prepare").start();
+        }
+        return new LoadedModel(
+                SpeculativeModel.open(bundle, OnnxRuntimeEngines.open(bundle, options.engines()), options.model(emission)),
+                emission);
+    }
+
+    /** Loads the template engine's many classes while the engines are opened, which keeps one core busy. */
+    private static void prepareTemplates(Path template) {
+        try {
+            ChatTemplate.load(template, null, null).render(List.of(ChatMessage.user("")), true);
+        } catch (RuntimeException e) {
+            // The model opens the template itself, and then says what is wrong with it.
+            LOG.debug("The chat template could not be prepared", e);
+        }
+    }
+
+    private static Thread daemon(Runnable task, String name) {
+        Thread thread = new Thread(task, name);
+        thread.setDaemon(true);
+        return thread;
+    }
+
+    SpeculativeModel model() {
+        return model;
+    }
+
+    @Override
+    public void close() {
+        model.close();
+        emission.shutdown();
+    }
+}

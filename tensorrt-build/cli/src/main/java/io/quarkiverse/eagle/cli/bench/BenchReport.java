@@ -1,0 +1,43 @@
+package io.quarkiverse.eagle.cli.bench;
+
+import java.util.List;
+
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+
+/**
+ * What a run of the benchmark measured.
+ *
+ * @param runs by drafter and task
+ * @param totals by drafter; {@code tau} and {@code speedup} are means over the tasks
+ * @param differences generations whose tokens were not those of plain decoding; must be 0
+ */
+@JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+public record BenchReport(Machine machine, String model, double temperature, int maxTokens, List<Run> runs,
+        List<Total> totals, int differences, Costs costs) {
+
+    /** Where it ran. */
+    public record Machine(String cpu, int cores, String flags, String java, String os) {
+    }
+
+    /**
+     * One drafter on one task.
+     *
+     * @param seconds decoding, without the prompts
+     * @param tau mean tokens per draft-verify cycle
+     * @param speedup plain decoding's seconds per token divided by this drafter's
+     */
+    @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+    public record Run(String drafter, String task, int prompts, int tokens, int cycles, double tau, double seconds,
+            double promptSeconds, double tokensPerSecond, double speedup) {
+    }
+
+    /** One drafter over all tasks. */
+    @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+    public record Total(String drafter, double tau, double speedup, double tokensPerSecond) {
+    }
+
+    /** Milliseconds of a step by its rows. */
+    public record Costs(int[] targetRows, double[] targetMilliseconds, int[] draftRows, double[] draftMilliseconds) {
+    }
+}

@@ -1,0 +1,13 @@
+package io.quarkiverse.eagle.cli.bench;
+
+import io.quarkiverse.eagle.TreeBudget;
+
+/**
+ * What a run of the benchmark compares.
+ *
+ * @param label the row's name
+ * @param drafter the drafter's name
+ * @param budget fixed, or null for the adaptive one
+ */
+public record Contender(String label, String drafter, TreeBudget budget) {
+}

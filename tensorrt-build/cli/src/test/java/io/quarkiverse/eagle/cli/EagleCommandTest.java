@@ -1,0 +1,76 @@
+package io.quarkiverse.eagle.cli;
+
+import static io.quarkiverse.eagle.cli.CommandRun.eagle;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class EagleCommandTest {
+
+    @ParameterizedTest(name = "eagle {0}")
+    @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
+            " | name a command",
+            "fly | fly is not a command",
+            "chat --wings | there is no option --wings",
+            "chat --temperature warm hi | 'warm' is not a double",
+            "chat --temperature -1 hi | temperature is -1.0",
+            "chat --top-p 0 hi | top-p is 0.0",
+            "chat --max-tokens 0 hi | max tokens is 0",
+            "chat --drafter crystal-ball hi | choose eagle2 or none",
+            "chat --nodes 1000 hi | nodes is 1000",
+            "chat --threads -1 hi | --threads is -1",
+            "chat --raw --system terse hi | --system has no place in a raw prompt",
+            "chat one two | \"two\" is one argument too many",
+            "chat --ids-in somewhere.jsonl | add --json",
+            "chat --json --ids-in nowhere.jsonl | nowhere.jsonl, which is not a file",
+            "chat | standard input has no prompt",
+            "build --out x | --checkpoint",
+            "build --checkpoint x --out y --precision int3 | \"int3\" is not one of int8, fp32, fp16, bf16",
+            "build --checkpoint x --out y --for tensorrt --precision int8 | use fp16 or bf16",
+            "build --checkpoint x --out y --slots 0 | slots is 0",
+            "build --checkpoint x --out y --draft-vocabulary 100 | add --head",
+            "build --checkpoint x --out . | exists already",
+            "doctor --threads -1 | --threads is -1",
+    })
+    void saysInOneSentenceWhatIsWrongWithACall(String line, String sentence) {
+        CommandRun run = eagle(line == null ? new String[0] : line.split(" "));
+        assertThat(run.status()).isEqualTo(2);
+        assertThat(run.out()).isEmpty();
+        assertThat(run.err()).startsWith("eagle: ").contains(sentence).hasLineCount(1);
+    }
+
+    @Test
+    void tellsItsVersionAndItsCommands() {
+        assertThat(eagle("--version").out()).matches("eagle \\d+\\.\\d+\\S*\\R");
+        CommandRun help = eagle("--help");
+        assertThat(help.status()).isZero();
+        assertThat(help.out()).contains("chat", "build", "doctor", "--verbose");
+        assertThat(help.err()).isEmpty();
+    }
+
+    @Test
+    void failsOnABundleThatIsNotThere(@TempDir Path folder) {
+        CommandRun run = eagle("chat", "--json", "--model", folder.resolve("nothing").toString(), "hi");
+        assertThat(run.status()).isEqualTo(1);
+        assertThat(run.out()).isEmpty();
+        assertThat(run.err()).contains("is no engine bundle").hasLineCount(1);
+    }
+
+    @Test
+    void showsTheStackTraceOfAFailureOnlyWhenAskedTo(@TempDir Path folder) throws IOException {
+        Files.writeString(folder.resolve("bundle.json"), "{\"format_version\": ");
+        CommandRun quiet = eagle("chat", "--model", folder.toString(), "hi");
+        CommandRun verbose = eagle("chat", "--verbose", "--model", folder.toString(), "hi");
+        assertThat(quiet.status()).isEqualTo(1);
+        assertThat(quiet.err()).contains("is damaged").hasLineCount(1);
+        assertThat(verbose.status()).isEqualTo(1);
+        assertThat(verbose.err()).contains("is damaged").contains("\tat io.quarkiverse.eagle.bundle.Bundle.");
+    }
+}

@@ -1,0 +1,93 @@
+package io.quarkiverse.eagle.graph.checkpoint;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/** Reads tensors from files through one small buffer, whichever format has told where they lie. */
+final class StoredCheckpoint implements Checkpoint {
+
+    private static final int BUFFER_BYTES = 1 << 18;
+
+    private final String source;
+    private final Map<String, StoredTensor> stored = new LinkedHashMap<>();
+    private final Map<String, TensorInfo> infos = new LinkedHashMap<>();
+    private final List<WeightFile> files;
+    private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+
+    /** @param files closed with this checkpoint */
+    StoredCheckpoint(String source, Collection<StoredTensor> tensors, List<WeightFile> files) {
+        this.source = source;
+        this.files = List.copyOf(files);
+        for (StoredTensor tensor : tensors) {
+            stored.put(tensor.info().name(), tensor);
+            infos.put(tensor.info().name(), tensor.info());
+        }
+    }
+
+    @Override
+    public String source() {
+        return source;
+    }
+
+    @Override
+    public Map<String, TensorInfo> tensors() {
+        return Collections.unmodifiableMap(infos);
+    }
+
+    @Override
+    public void read(String name, long firstElement, float[] into, int offset, int count) {
+        TensorInfo info = tensor(name);
+        StoredTensor tensor = stored.get(name);
+        if (tensor.format() == null) {
+            throw new CheckpointException(source + ": tensor " + name + " has type " + info.type()
+                    + ", which cannot be read as numbers; expected F32, F16 or BF16");
+        }
+        Objects.checkFromIndexSize(offset, count, into.length);
+        if (firstElement < 0 || firstElement > info.elements() - count) {
+            throw new CheckpointException(source + ": elements " + firstElement + " to " + (firstElement + count)
+                    + " lie outside of tensor " + name + " " + info.shapeText());
+        }
+        while (count > 0) {
+            int run = (int) Math.min(count, tensor.order().run(firstElement));
+            readStored(tensor, tensor.order().stored(firstElement), into, offset, run);
+            firstElement += run;
+            offset += run;
+            count -= run;
+        }
+    }
+
+    private void readStored(StoredTensor tensor, long first, float[] into, int offset, int count) {
+        BlockFormat format = tensor.format();
+        int perBlock = format.elements();
+        int capacity = buffer.capacity() / format.bytes();
+        while (count > 0) {
+            long block = first / perBlock;
+            int skip = (int) (first % perBlock);
+            int blocks = (int) Math.min(capacity, ((long) skip + count + perBlock - 1) / perBlock);
+            buffer.clear().limit(blocks * format.bytes());
+            tensor.file().read(tensor.position() + block * format.bytes(), buffer, "tensor " + tensor.info().name());
+            int decoded = (int) Math.min(count, (long) blocks * perBlock - skip);
+            if (skip == 0 && decoded % perBlock == 0) {
+                format.decode(buffer, 0, blocks, into, offset);
+            } else {
+                float[] whole = new float[blocks * perBlock];
+                format.decode(buffer, 0, blocks, whole, 0);
+                System.arraycopy(whole, skip, into, offset, decoded);
+            }
+            first += decoded;
+            offset += decoded;
+            count -= decoded;
+        }
+    }
+
+    @Override
+    public void close() {
+        files.forEach(WeightFile::close);
+    }
+}

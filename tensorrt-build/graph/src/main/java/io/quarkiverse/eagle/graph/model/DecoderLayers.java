@@ -1,0 +1,190 @@
+package io.quarkiverse.eagle.graph.model;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+import io.quarkiverse.eagle.graph.checkpoint.Checkpoint;
+import io.quarkiverse.eagle.graph.checkpoint.ModelConfig;
+import io.quarkiverse.eagle.graph.onnx.Attribute;
+import io.quarkiverse.eagle.graph.onnx.ElementType;
+import io.quarkiverse.eagle.graph.onnx.OnnxGraph;
+import io.quarkiverse.eagle.graph.onnx.Value;
+
+/** The blocks of a LLaMA-like decoder layer. Rows of all sequences are flat, {@code [R, hidden]} with {@code R = B · T}. */
+final class DecoderLayers {
+
+    private final OnnxGraph graph;
+    private final ModelConfig config;
+    private final Checkpoint checkpoint;
+    private final Weights weights;
+    private final Projections projections;
+    private final KvPool pool;
+    private final ResidualBasis basis;
+    private final ElementType type;
+    private final Value positions;
+    private final Value cos;
+    private final Value sin;
+    private final Value headsShape;
+
+    /**
+     * @param inputIds {@code [B, T]}
+     * @param positions {@code [B, T]}
+     */
+    DecoderLayers(OnnxGraph graph, ModelConfig config, Checkpoint checkpoint, Weights weights, Projections projections,
+            KvPool pool, GraphOptions options, ResidualBasis basis, Value inputIds, Value positions) {
+        this.graph = graph;
+        this.config = config;
+        this.checkpoint = checkpoint;
+        this.weights = weights;
+        this.projections = projections;
+        this.pool = pool;
+        this.basis = basis;
+        this.type = options.precision().activations();
+        this.positions = positions;
+        RotaryTable table = RotaryTable.of(config, options.poolRows());
+        this.cos = weights.values("rotary_cos", type, table.cos(), table.rows(), table.columns());
+        this.sin = weights.values("rotary_sin", type, table.sin(), table.rows(), table.columns());
+        this.headsShape = graph.node("Concat",
+                List.of(graph.node("Shape", List.of(inputIds)),
+                        graph.longs(config.heads() + 2L * config.kvHeads(), config.headDim())),
+                Attribute.of("axis", 0));
+    }
+
+    /**
+     * One layer: {@code x + attention(norm(x))}, then {@code x + mlp(norm(x))}.
+     *
+     * @param prefix of the layer's tensors, for example {@code model.layers.0.}
+     * @param inputNorm false for the first layer of an EAGLE head, which reads its input as it is
+     */
+    Value layer(int layer, String prefix, Value x, boolean inputNorm) {
+        String before = inputNorm ? prefix + "input_layernorm.weight" : null;
+        x = add(x, attention(layer, prefix, x, before));
+        return add(x, mlp(prefix, x, prefix + "post_attention_layernorm.weight"));
+    }
+
+    private Value attention(int layer, String prefix, Value x, String norm) {
+        int heads = config.heads();
+        int kvHeads = config.kvHeads();
+        float[] valueUnits = valueUnits(prefix + "self_attn.v_proj", norm);
+        Value qkv = qkv(prefix + "self_attn.", x, norm, valueUnits);
+        Value byHead = graph.node("Transpose", List.of(graph.node("Reshape", List.of(qkv, headsShape))),
+                Attribute.ofInts("perm", 0, 2, 1, 3));
+        List<Value> rotatedAndValue = split(byHead, heads + kvHeads, kvHeads);
+        Value rotated = graph.node("RotaryEmbedding", List.of(rotatedAndValue.get(0), cos, sin, positions));
+        List<Value> queryAndKey = split(rotated, heads, kvHeads);
+        Value attended = pool.attend(layer, queryAndKey.get(0), queryAndKey.get(1), rotatedAndValue.get(1));
+        Value flat = graph.node("Reshape", List.of(
+                graph.node("Transpose", List.of(attended), Attribute.ofInts("perm", 0, 2, 1, 3)),
+                graph.longs(-1, (long) heads * config.headDim())));
+        String output = prefix + "self_attn.o_proj.weight";
+        Rows rows = Rows.of(checkpoint, output, config.hidden(), heads * config.headDim());
+        return projections.project(flat, output,
+                basis.writing(valueUnits == null ? rows : rows.scaled(null, byQueryHead(valueUnits))));
+    }
+
+    /** Units of the value channels for order-free attention, {@code [kv_heads · head_dim]}; null for plain attention. */
+    private float[] valueUnits(String projection, String norm) {
+        OrderFreeAttention orderFree = pool.orderFree();
+        if (orderFree == null) {
+            return null;
+        }
+        int width = config.kvHeads() * config.headDim();
+        double[] norms = reading(projection + ".weight", width, norm).norms();
+        float[] bias = config.qkvBias() ? new Projections.Bias(checkpoint, projection + ".bias", width, null).values()
+                : new float[width];
+        float[] units = new float[width];
+        for (int i = 0; i < width; i++) {
+            units[i] = orderFree.unit(norms[i], bias[i]);
+        }
+        return units;
+    }
+
+    /** What each channel of the attention's output is to be multiplied with: a key-value head serves several query heads. */
+    private float[] byQueryHead(float[] units) {
+        int headDim = config.headDim();
+        int group = config.heads() / config.kvHeads();
+        float[] scales = new float[config.heads() * headDim];
+        for (int i = 0; i < scales.length; i++) {
+            int kvHead = i / headDim / group;
+            scales[i] = (float) (units[kvHead * headDim + i % headDim] * pool.orderFree().outputScale());
+        }
+        return scales;
+    }
+
+    private List<Value> split(Value byHead, int first, int second) {
+        return graph.nodes("Split", 2, List.of(byHead, graph.longs(first, second)), Attribute.of("axis", 1));
+    }
+
+    private Value qkv(String prefix, Value x, String norm, float[] valueUnits) {
+        int kvWidth = config.kvHeads() * config.headDim();
+        int[] widths = { config.heads() * config.headDim(), kvWidth, kvWidth };
+        String[] names = { "q_proj", "k_proj", "v_proj" };
+        float[][] scales = { constant(widths[0], (float) pool.queryScale()), null, inverse(valueUnits) };
+        List<Rows> parts = new ArrayList<>();
+        List<Projections.Bias> bias = new ArrayList<>();
+        for (int i = 0; i < names.length; i++) {
+            Rows rows = reading(prefix + names[i] + ".weight", widths[i], norm);
+            parts.add(scales[i] == null ? rows : rows.scaled(scales[i], null));
+            if (config.qkvBias()) {
+                bias.add(new Projections.Bias(checkpoint, prefix + names[i] + ".bias", widths[i], scales[i]));
+            }
+        }
+        return projections.project(projections.prepare(normalised(x, norm)), prefix + "qkv", parts, bias);
+    }
+
+    private static float[] constant(int length, float value) {
+        if (value == 1) {
+            return null;
+        }
+        float[] values = new float[length];
+        Arrays.fill(values, value);
+        return values;
+    }
+
+    private static float[] inverse(float[] values) {
+        if (values == null) {
+            return null;
+        }
+        float[] inverse = new float[values.length];
+        for (int i = 0; i < values.length; i++) {
+            inverse[i] = 1 / values[i];
+        }
+        return inverse;
+    }
+
+    private Value mlp(String prefix, Value x, String norm) {
+        int width = config.intermediate();
+        Value gateUp = projections.project(projections.prepare(normalised(x, norm)), prefix + "mlp.gate_up",
+                List.of(reading(prefix + "mlp.gate_proj.weight", width, norm),
+                        reading(prefix + "mlp.up_proj.weight", width, norm)),
+                List.of());
+        List<Value> parts = graph.nodes("Split", 2, List.of(gateUp, graph.longs(width, width)), Attribute.of("axis", 1));
+        Value gate = parts.get(0);
+        Value silu = graph.node("Mul", List.of(gate, graph.node("Sigmoid", List.of(gate))));
+        return projections.project(graph.node("Mul", List.of(silu, parts.get(1))), prefix + "mlp.down_proj.weight",
+                writing(prefix + "mlp.down_proj.weight", width));
+    }
+
+    Value rmsNorm(Value x, String tensor) {
+        return graph.node("RMSNormalization", List.of(x, basis.gain(weights, type, checkpoint, tensor, config.hidden())),
+                Attribute.of("axis", -1), Attribute.of("epsilon", config.normEpsilon()));
+    }
+
+    private Value add(Value a, Value b) {
+        return graph.node("Add", List.of(a, b));
+    }
+
+    private Value normalised(Value x, String norm) {
+        return norm == null ? x : rmsNorm(x, norm);
+    }
+
+    private Rows reading(String tensor, int count, String norm) {
+        Rows rows = Rows.of(checkpoint, tensor, count, config.hidden());
+        return norm == null ? rows : basis.reading(rows, checkpoint, norm);
+    }
+
+    private Rows writing(String tensor, int columns) {
+        return basis.writing(Rows.of(checkpoint, tensor, config.hidden(), columns));
+    }
+}

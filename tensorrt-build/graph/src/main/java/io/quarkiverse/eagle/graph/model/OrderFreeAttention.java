@@ -1,0 +1,88 @@
+package io.quarkiverse.eagle.graph.model;
+
+import java.util.List;
+
+import io.quarkiverse.eagle.graph.onnx.Attribute;
+import io.quarkiverse.eagle.graph.onnx.OnnxGraph;
+import io.quarkiverse.eagle.graph.onnx.Value;
+
+/**
+ * Attention whose result does not depend on the order in which keys lie in the pool. In a draft tree a node's ancestors lie
+ * among other branches, later they lie side by side; floating-point sums over keys would round differently in the two cases,
+ * and 8-bit rows amplify the last bit. Here every sum over keys adds integers that float32 holds exactly: scores become integer
+ * weights, and values are integers in the pool.
+ * <p>
+ * With {@code e = exp(score − largest)}: the normaliser is the sum of {@code round(2^s e)}, a weight is
+ * {@code round(2^w e / normaliser)}, and a value is {@code v} integer bits with sign in units that the projections absorb. The
+ * bits are chosen such that no partial sum reaches 2^24.
+ */
+final class OrderFreeAttention {
+
+    /** A value's range in standard deviations of its channel for a normalised random input; beyond it is clipped. */
+    private static final double RANGE = 8;
+
+    private final int sumBits;
+    private final int weightBits;
+    private final int valueBits;
+
+    OrderFreeAttention(int poolRows) {
+        boolean small = poolRows <= 4096;
+        this.sumBits = small ? 12 : 10;
+        this.weightBits = small ? 12 : 11;
+        this.valueBits = small ? 11 : 10;
+        double weights = Math.scalb(1.0, weightBits) * (1 + poolRows * Math.scalb(1.0, -sumBits - 1)) + poolRows / 2.0;
+        double largest = Math.max(weights * Math.scalb(1.0, valueBits), poolRows * Math.scalb(1.0, sumBits));
+        if (largest > 1 << 24) {
+            throw new IllegalArgumentException("a pool of " + poolRows + " rows is too long for int8 attention, which is exact"
+                    + " up to " + GraphOptions.LONGEST_INT8 + " tokens; use a smaller --max-length");
+        }
+    }
+
+    /** The unit of a value channel, from the norm of its weights and its bias. */
+    float unit(double norm, double bias) {
+        double unit = (RANGE * norm + Math.abs(bias)) / ((1 << valueBits) - 1);
+        return unit == 0 ? 1 : (float) unit;
+    }
+
+    /** What the output projection multiplies a channel with, beside the unit. */
+    double outputScale() {
+        return Math.scalb(1.0, -weightBits);
+    }
+
+    /** Values in their units, as integers. */
+    Value integers(OnnxGraph graph, Value values) {
+        float most = (1 << valueBits) - 1;
+        return graph.node("Clip", List.of(graph.node("Round", List.of(values)), graph.scalar(-most), graph.scalar(most)));
+    }
+
+    /** The mask for grouped heads, {@code [B, 1, group · T, used]}. */
+    static Value grouped(OnnxGraph graph, Value mask, int group) {
+        return group == 1 ? mask : graph.node("Tile", List.of(mask, graph.longs(1, 1, group, 1)));
+    }
+
+    /**
+     * Attends.
+     *
+     * @param query scaled, {@code [B, heads, T, head_dim]}
+     * @param keys {@code [B, kv_heads, rows, head_dim]}
+     * @param values integers, alike
+     * @param mask from {@link #grouped}
+     * @return {@code [B, heads, T, head_dim]} in units of {@link #outputScale()} and the values' units
+     */
+    Value attend(OnnxGraph graph, Value query, Value keys, Value values, Value mask, int kvHeads, int heads, int headDim) {
+        Value grouped = graph.node("Reshape", List.of(query, graph.longs(0, kvHeads, -1, headDim)));
+        Value transposed = graph.node("Transpose", List.of(keys), Attribute.ofInts("perm", 0, 1, 3, 2));
+        Value scores = graph.node("Add", List.of(graph.node("MatMul", List.of(grouped, transposed)), mask));
+        Value last = graph.longs(-1);
+        Value largest = graph.node("ReduceMax", List.of(scores, last), Attribute.of("keepdims", 1));
+        Value e = graph.node("Exp", List.of(graph.node("Sub", List.of(scores, largest))));
+        Value counted = graph.node("Round",
+                List.of(graph.node("Mul", List.of(e, graph.scalar((float) Math.scalb(1.0, sumBits))))));
+        Value normaliser = graph.node("ReduceSum", List.of(counted, last), Attribute.of("keepdims", 1));
+        Value factor = graph.node("Div",
+                List.of(graph.scalar((float) Math.scalb(1.0, sumBits + weightBits)), normaliser));
+        Value weights = graph.node("Round", List.of(graph.node("Mul", List.of(e, factor))));
+        Value attended = graph.node("MatMul", List.of(weights, values));
+        return graph.node("Reshape", List.of(attended, graph.longs(0, heads, -1, headDim)));
+    }
+}

@@ -1,0 +1,169 @@
+package io.quarkiverse.eagle.graph.model;
+
+import io.quarkiverse.eagle.graph.checkpoint.Checkpoint;
+import io.quarkiverse.eagle.graph.checkpoint.CheckpointException;
+import io.quarkiverse.eagle.graph.checkpoint.TensorInfo;
+
+/** The rows of a weight matrix, read a few at a time. */
+interface Rows {
+
+    int count();
+
+    int columns();
+
+    /** Reads rows, in order, into {@code [howMany, columns]}. */
+    void read(int first, int howMany, float[] into);
+
+    /** All rows of a tensor, whose shape is checked. */
+    static Rows of(Checkpoint checkpoint, String tensor, int count, int columns) {
+        TensorInfo info = checkpoint.tensor(tensor);
+        if (!info.hasShape(count, columns)) {
+            throw new CheckpointException("tensor " + tensor + " of " + checkpoint.source() + " has shape " + info.shapeText()
+                    + ", expected [" + count + ", " + columns + "]");
+        }
+        return new Rows() {
+            @Override
+            public int count() {
+                return count;
+            }
+
+            @Override
+            public int columns() {
+                return columns;
+            }
+
+            @Override
+            public void read(int first, int howMany, float[] into) {
+                checkpoint.read(tensor, (long) first * columns, into, 0, howMany * columns);
+            }
+        };
+    }
+
+    /** Some of the rows, by number. */
+    default Rows picked(int[] numbers) {
+        Rows all = this;
+        return new Rows() {
+            private final float[] one = new float[all.columns()];
+
+            @Override
+            public int count() {
+                return numbers.length;
+            }
+
+            @Override
+            public int columns() {
+                return all.columns();
+            }
+
+            @Override
+            public void read(int first, int howMany, float[] into) {
+                for (int i = 0; i < howMany; i++) {
+                    all.read(numbers[first + i], 1, one);
+                    System.arraycopy(one, 0, into, i * one.length, one.length);
+                }
+            }
+        };
+    }
+
+    /** The same rows with each output and each input channel multiplied; null for ones. */
+    default Rows scaled(float[] outputs, float[] inputs) {
+        Rows plain = this;
+        return new Rows() {
+            @Override
+            public int count() {
+                return plain.count();
+            }
+
+            @Override
+            public int columns() {
+                return plain.columns();
+            }
+
+            @Override
+            public void read(int first, int howMany, float[] into) {
+                plain.read(first, howMany, into);
+                for (int i = 0; i < howMany; i++) {
+                    float output = outputs == null ? 1 : outputs[first + i];
+                    for (int k = 0; k < columns(); k++) {
+                        into[i * columns() + k] *= inputs == null ? output : output * inputs[k];
+                    }
+                }
+            }
+        };
+    }
+
+    /** The Euclidean norm of each row. */
+    default double[] norms() {
+        double[] norms = new double[count()];
+        float[] row = new float[columns()];
+        for (int i = 0; i < norms.length; i++) {
+            read(i, 1, row);
+            double sum = 0;
+            for (float value : row) {
+                sum += (double) value * value;
+            }
+            norms[i] = Math.sqrt(sum);
+        }
+        return norms;
+    }
+
+    /** The same rows for inputs in another basis, with the gain of the norm before them folded in; null for no gain. */
+    default Rows reading(BlockHadamard basis, float[] gain) {
+        Rows plain = this;
+        return new Rows() {
+            @Override
+            public int count() {
+                return plain.count();
+            }
+
+            @Override
+            public int columns() {
+                return plain.columns();
+            }
+
+            @Override
+            public void read(int first, int howMany, float[] into) {
+                plain.read(first, howMany, into);
+                for (int i = 0; i < howMany; i++) {
+                    int offset = i * columns();
+                    for (int k = 0; gain != null && k < columns(); k++) {
+                        into[offset + k] *= gain[k];
+                    }
+                    basis.rotateRow(into, offset);
+                }
+            }
+        };
+    }
+
+    /** The same rows with their outputs in another basis; read block by block. */
+    default Rows writing(BlockHadamard basis) {
+        Rows plain = this;
+        return new Rows() {
+            private final float[] block = new float[basis.block() * plain.columns()];
+            private int held = -1;
+
+            @Override
+            public int count() {
+                return plain.count();
+            }
+
+            @Override
+            public int columns() {
+                return plain.columns();
+            }
+
+            @Override
+            public void read(int first, int howMany, float[] into) {
+                for (int i = 0; i < howMany; i++) {
+                    int start = (first + i) / basis.block() * basis.block();
+                    if (start != held) {
+                        plain.read(start, basis.block(), block);
+                        basis.rotateRows(block, start, columns());
+                        held = start;
+                    }
+                    System.arraycopy(block, (first + i - start) * columns(), into, i * columns(), columns());
+                }
+            }
+        };
+    }
+}

@@ -1,0 +1,59 @@
+package io.quarkiverse.eagle.graph.model;
+
+import java.util.List;
+
+import io.quarkiverse.eagle.graph.onnx.Attribute;
+import io.quarkiverse.eagle.graph.onnx.ElementType;
+import io.quarkiverse.eagle.graph.onnx.OnnxGraph;
+import io.quarkiverse.eagle.graph.onnx.Value;
+
+/** Inputs that target and draft share, and the output side of a step. */
+record StepInputs(Value inputIds, Value positionIds, Value windowStart, Value windowMask, Value outputRows) {
+
+    static StepInputs declare(OnnxGraph graph) {
+        return new StepInputs(graph.input("input_ids", ElementType.INT64, "batch", "rows"),
+                graph.input("position_ids", ElementType.INT64, "batch", "rows"),
+                graph.input("window_start", ElementType.INT64, "batch"),
+                graph.input("window_mask", ElementType.BOOL, "batch", "rows", "window"),
+                graph.input("output_rows", ElementType.INT64, "batch", "outputs"));
+    }
+
+    /** {@code [R, width]} back to {@code [B, T, width]}. */
+    Value bySequence(OnnxGraph graph, Value flat, int width) {
+        return graph.node("Reshape", List.of(flat, graph.node("Concat",
+                List.of(graph.node("Shape", List.of(inputIds)), graph.longs(width)), Attribute.of("axis", 0))));
+    }
+
+    /** The rows whose logits are wanted, flat: {@code [B · outputs, width]}. */
+    Value wanted(OnnxGraph graph, Value bySequence, int width) {
+        Value indices = graph.node("Unsqueeze", List.of(outputRows, graph.longs(2)));
+        Value rows = graph.node("GatherND", List.of(bySequence, indices), Attribute.of("batch_dims", 1));
+        return graph.node("Reshape", List.of(rows, graph.longs(-1, width)));
+    }
+
+    /** {@code [B · outputs, width]} to {@code [B, outputs, width]} in float32, under an output's name. */
+    Value logits(OnnxGraph graph, Value flat, String name, int width) {
+        Value shape = graph.node("Concat", List.of(graph.node("Shape", List.of(outputRows)), graph.longs(width)),
+                Attribute.of("axis", 0));
+        Value real = graph.node("Cast", List.of(flat), Attribute.of("to", ElementType.FLOAT.number()));
+        return graph.named(name, "Reshape", List.of(real, shape));
+    }
+
+    /**
+     * Log-sum-exp of each row, {@code [B, outputs, 1]}, from the best token's log-probability. A row of a log-softmax depends
+     * on
+     * that row alone; a logarithm over all rows' sums was seen to change a row's last bit with the number of rows.
+     *
+     * @param best values and indices of the best tokens, descending
+     */
+    static Value logSumExp(OnnxGraph graph, Value logits, List<Value> best) {
+        Value logProbabilities = graph.node("LogSoftmax", List.of(logits), Attribute.of("axis", -1));
+        Value ofBest = graph.node("GatherElements", List.of(logProbabilities, first(graph, best.get(1))),
+                Attribute.of("axis", 2));
+        return graph.node("Sub", List.of(first(graph, best.get(0)), ofBest));
+    }
+
+    private static Value first(OnnxGraph graph, Value descending) {
+        return graph.node("Slice", List.of(descending, graph.longs(0), graph.longs(1), graph.longs(2)));
+    }
+}

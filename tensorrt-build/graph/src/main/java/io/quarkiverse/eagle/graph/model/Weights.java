@@ -1,0 +1,157 @@
+package io.quarkiverse.eagle.graph.model;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+
+import io.quarkiverse.eagle.bundle.BundleManifest;
+import io.quarkiverse.eagle.graph.checkpoint.Checkpoint;
+import io.quarkiverse.eagle.graph.checkpoint.CheckpointException;
+import io.quarkiverse.eagle.graph.checkpoint.TensorInfo;
+import io.quarkiverse.eagle.graph.onnx.ElementType;
+import io.quarkiverse.eagle.graph.onnx.OnnxGraph;
+import io.quarkiverse.eagle.graph.onnx.Value;
+import io.quarkiverse.eagle.graph.onnx.WeightFile;
+import io.quarkiverse.eagle.graph.source.ProgressListener;
+
+/** Moves weights from a checkpoint into a graph's weight file, a few rows at a time. */
+final class Weights {
+
+    private static final int RUN = 1 << 18;
+
+    private final OnnxGraph graph;
+    private final WeightFile file;
+    private final String bundlePath;
+    private final ProgressListener progress;
+    private final List<BundleManifest.Weight> signed = new ArrayList<>();
+
+    /** @param bundlePath the weight file's path inside the bundle */
+    Weights(OnnxGraph graph, WeightFile file, String bundlePath, ProgressListener progress) {
+        this.graph = graph;
+        this.file = file;
+        this.bundlePath = bundlePath;
+        this.progress = progress;
+    }
+
+    static void checkVector(Checkpoint checkpoint, String name, int length) {
+        TensorInfo info = checkpoint.tensor(name);
+        if (!info.hasShape(length)) {
+            throw new CheckpointException("tensor " + name + " of " + checkpoint.source() + " has shape " + info.shapeText()
+                    + ", expected [" + length + "]");
+        }
+    }
+
+    /** Values that were computed. */
+    Value values(String name, ElementType type, float[] values, long... shape) {
+        ByteBuffer bytes = ByteBuffer.allocate(values.length * type.bytes()).order(ByteOrder.LITTLE_ENDIAN);
+        for (float value : values) {
+            Floats.put(bytes, type, value);
+        }
+        WeightFile.Region region = file.reserve(bytes.flip().remaining());
+        file.write(region, 0, bytes);
+        return graph.external(name, type, file, region, shape);
+    }
+
+    /** A matrix as it is, {@code [rows, columns]}, rows of several tensors stacked. */
+    Value matrix(String name, ElementType type, List<Rows> parts) {
+        int columns = parts.get(0).columns();
+        long rows = parts.stream().mapToLong(Rows::count).sum();
+        WeightFile.Region region = file.reserve(rows * columns * type.bytes());
+        int block = Math.max(1, RUN / columns);
+        float[] values = new float[block * columns];
+        ByteBuffer bytes = ByteBuffer.allocateDirect(values.length * type.bytes()).order(ByteOrder.LITTLE_ENDIAN);
+        long at = 0;
+        for (Rows part : parts) {
+            for (int first = 0; first < part.count(); first += block) {
+                int count = Math.min(block, part.count() - first);
+                part.read(first, count, values);
+                bytes.clear();
+                for (int i = 0; i < count * columns; i++) {
+                    Floats.put(bytes, type, values[i]);
+                }
+                bytes.flip();
+                int written = bytes.remaining();
+                file.write(region, at, bytes);
+                at += written;
+                progress.advance(written);
+            }
+        }
+        return graph.external(name, type, file, region, rows, columns);
+    }
+
+    /** Where the last matrix of a name lies, for sharing it with another graph. */
+    static BundleManifest.Weight shared(String name, ElementType type, String bundlePath, WeightFile.Region region,
+            long... shape) {
+        return new BundleManifest.Weight(name, type.text(), java.util.Arrays.stream(shape).boxed().toList(), bundlePath,
+                region.offset(), region.length());
+    }
+
+    /** A matrix that another graph may use too, with its place in the bundle. */
+    Shared sharedMatrix(String name, ElementType type, Rows rows) {
+        long end = file.reserve(0).offset();
+        Value value = matrix(name, type, List.of(rows));
+        WeightFile.Region region = new WeightFile.Region(end, (long) rows.count() * rows.columns() * type.bytes());
+        return new Shared(value, shared(name, type, bundlePath, region, rows.count(), rows.columns()));
+    }
+
+    /** A value and where its data lies in the bundle. */
+    record Shared(Value value, BundleManifest.Weight weight) {
+    }
+
+    /**
+     * An 8-bit matrix, {@code [columns, rows]} as {@code MatMulInteger} wants it, symmetric with one scale per row of the
+     * checkpoint (an output channel).
+     */
+    Quantized quantized(String name, List<Rows> parts) {
+        int columns = parts.get(0).columns();
+        int rows = parts.stream().mapToInt(Rows::count).sum();
+        WeightFile.Region region = file.reserve((long) rows * columns);
+        float[] scales = new float[rows];
+        TransposedBytes transposed = new TransposedBytes(file, region, columns, rows);
+        int block = Math.max(1, Math.min(256, RUN / columns));
+        float[] values = new float[block * columns];
+        int row = 0;
+        for (Rows part : parts) {
+            for (int first = 0; first < part.count(); first += block) {
+                int count = Math.min(block, part.count() - first);
+                part.read(first, count, values);
+                byte[] strip = new byte[count];
+                float[] inverse = new float[count];
+                for (int i = 0; i < count; i++) {
+                    float largest = largest(values, i * columns, columns);
+                    scales[row + i] = largest / 127;
+                    inverse[i] = largest == 0 ? 0 : 127 / largest;
+                }
+                for (int k = 0; k < columns; k++) {
+                    for (int i = 0; i < count; i++) {
+                        strip[i] = (byte) Math.rint(values[i * columns + k] * inverse[i]);
+                    }
+                    transposed.put(k, row, strip, count);
+                }
+                row += count;
+                progress.advance((long) count * columns);
+            }
+        }
+        Value matrix = graph.external(name, ElementType.INT8, file, region, columns, rows);
+        signed.add(shared(name, ElementType.INT8, bundlePath, region, columns, rows));
+        return new Quantized(matrix, values(name + ".scale", ElementType.FLOAT, scales, 1, rows));
+    }
+
+    private static float largest(float[] values, int from, int count) {
+        float largest = 0;
+        for (int i = from; i < from + count; i++) {
+            largest = Math.max(largest, Math.abs(values[i]));
+        }
+        return largest;
+    }
+
+    /** An 8-bit matrix and its scales {@code [1, rows]}. */
+    record Quantized(Value matrix, Value scales) {
+    }
+
+    /** The 8-bit matrices written so far. */
+    List<BundleManifest.Weight> signed() {
+        return signed;
+    }
+}

@@ -1,0 +1,177 @@
+package io.quarkiverse.eagle.graph.checkpoint;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
+import io.quarkiverse.eagle.graph.checkpoint.ModelConfig.RopeScaling;
+
+/** Writes models and heads of random weights, in the layout of Hugging Face, for tests that need a shape and no sense. */
+public final class GeneratedCheckpoints {
+
+    private static final ObjectMapper MAPPER = new ObjectMapper();
+
+    private GeneratedCheckpoints() {
+    }
+
+    /** Two layers, hidden 32, 4 heads on 2, tied embeddings. */
+    public static ModelConfig smallLlama() {
+        return new ModelConfig("llama", 64, 32, 48, 2, 4, 2, 8, 1e-5, 10000, new RopeScaling.None(), true, false, 128, 1,
+                List.of(2));
+    }
+
+    /** Three layers, hidden 24, 6 heads on 1, biases, an output projection of its own. */
+    public static ModelConfig smallQwen2() {
+        return new ModelConfig("qwen2", 96, 24, 40, 3, 6, 1, 4, 1e-6, 1000000, new RopeScaling.None(), false, true, 256, 1,
+                List.of(2, 3));
+    }
+
+    /** The dimensions of LLaMA 3.1 8B. */
+    public static ModelConfig llama8b() {
+        return new ModelConfig("llama", 128256, 4096, 14336, 32, 32, 8, 128, 1e-5, 500000,
+                new RopeScaling.Llama3(8, 1, 4, 8192), false, false, 131072, 128000, List.of(128001, 128008, 128009));
+    }
+
+    /** Writes {@code config.json} and {@code model.safetensors}. */
+    public static Path write(Path folder, ModelConfig config, String type, long seed) {
+        writeConfig(folder, config);
+        target(config, type).write(folder.resolve("model.safetensors"), seed);
+        return folder;
+    }
+
+    /** Writes the weights in several files and their index. */
+    public static Path writeSharded(Path folder, ModelConfig config, String type, int shards, long seed) {
+        writeConfig(folder, config);
+        ObjectNode index = MAPPER.createObjectNode();
+        ObjectNode map = index.putObject("weight_map");
+        for (int i = 0; i < shards; i++) {
+            String name = String.format("model-%05d-of-%05d.safetensors", i + 1, shards);
+            SafetensorsBuilder shard = target(config, type).every(shards, i);
+            shard.write(folder.resolve(name), seed + i);
+            shard.names().forEach(tensor -> map.put(tensor, name));
+        }
+        write(folder.resolve("model.safetensors.index.json"), index);
+        return folder;
+    }
+
+    /** Writes a model of any size whose weights are all zero and take no room on the disk. */
+    public static Path writeSparse(Path folder, ModelConfig config, String type) {
+        writeConfig(folder, config);
+        target(config, type).writeSparse(folder.resolve("model.safetensors"));
+        return folder;
+    }
+
+    /** The same behind so many bytes of tensors that belong to another part of the model. */
+    public static Path writeSparse(Path folder, ModelConfig config, String type, long bytesBefore) {
+        writeConfig(folder, config);
+        SafetensorsBuilder weights = new SafetensorsBuilder();
+        for (long left = bytesBefore, part = 0; left > 0; left -= 1L << 30, part++) {
+            weights.add("vision.part." + part, "F16", Math.min(left, 1L << 30) / 2);
+        }
+        weights.addAll(target(config, type)).writeSparse(folder.resolve("model.safetensors"));
+        return folder;
+    }
+
+    /** Writes an EAGLE head of as many layers as its configuration has. */
+    public static Path writeHead(Path folder, ModelConfig config, boolean fcBias, String type, long seed) {
+        ObjectNode json = json(config).put("bias", fcBias);
+        write(folder.resolve("config.json"), json);
+        head(config, fcBias, type).write(folder.resolve("model.safetensors"), seed);
+        return folder;
+    }
+
+    /** Writes a whole llama model of one layer into a GGUF file. */
+    public static Path writeGguf(Path file) {
+        return GgufBuilder.model("llama").write(file);
+    }
+
+    static SafetensorsBuilder target(ModelConfig config, String type) {
+        SafetensorsBuilder weights = new SafetensorsBuilder();
+        weights.add("model.embed_tokens.weight", type, config.vocabulary(), config.hidden());
+        for (int layer = 0; layer < config.layers(); layer++) {
+            String prefix = "model.layers." + layer + ".";
+            weights.add(prefix + "input_layernorm.weight", type, config.hidden());
+            addLayer(weights, prefix, config, type);
+        }
+        weights.add("model.norm.weight", type, config.hidden());
+        if (!config.tiedEmbeddings()) {
+            weights.add("lm_head.weight", type, config.vocabulary(), config.hidden());
+        }
+        return weights;
+    }
+
+    static SafetensorsBuilder head(ModelConfig config, boolean fcBias, String type) {
+        SafetensorsBuilder weights = new SafetensorsBuilder().add("fc.weight", type, config.hidden(), 2L * config.hidden());
+        if (fcBias) {
+            weights.add("fc.bias", type, config.hidden());
+        }
+        for (int layer = 0; layer < config.layers(); layer++) {
+            String prefix = "layers." + layer + ".";
+            if (layer > 0) {
+                weights.add(prefix + "input_layernorm.weight", type, config.hidden());
+            }
+            addLayer(weights, prefix, config, type);
+        }
+        return weights;
+    }
+
+    private static void addLayer(SafetensorsBuilder weights, String prefix, ModelConfig config, String type) {
+        long[] rows = { (long) config.heads() * config.headDim(), (long) config.kvHeads() * config.headDim(),
+                (long) config.kvHeads() * config.headDim() };
+        String[] projections = { "q_proj", "k_proj", "v_proj" };
+        for (int i = 0; i < 3; i++) {
+            weights.add(prefix + "self_attn." + projections[i] + ".weight", type, rows[i], config.hidden());
+            if (config.qkvBias()) {
+                weights.add(prefix + "self_attn." + projections[i] + ".bias", type, rows[i]);
+            }
+        }
+        weights.add(prefix + "self_attn.o_proj.weight", type, config.hidden(), rows[0]);
+        weights.add(prefix + "post_attention_layernorm.weight", type, config.hidden());
+        weights.add(prefix + "mlp.gate_proj.weight", type, config.intermediate(), config.hidden());
+        weights.add(prefix + "mlp.up_proj.weight", type, config.intermediate(), config.hidden());
+        weights.add(prefix + "mlp.down_proj.weight", type, config.hidden(), config.intermediate());
+    }
+
+    static void writeConfig(Path folder, ModelConfig config) {
+        write(folder.resolve("config.json"), json(config));
+    }
+
+    static ObjectNode json(ModelConfig config) {
+        ObjectNode json = MAPPER.createObjectNode();
+        json.putArray("architectures").add(config.family().equals("llama") ? "LlamaForCausalLM" : "Qwen2ForCausalLM");
+        json.put("vocab_size", config.vocabulary()).put("hidden_size", config.hidden())
+                .put("intermediate_size", config.intermediate()).put("num_hidden_layers", config.layers())
+                .put("num_attention_heads", config.heads()).put("num_key_value_heads", config.kvHeads())
+                .put("rms_norm_eps", config.normEpsilon()).put("rope_theta", config.ropeTheta())
+                .put("tie_word_embeddings", config.tiedEmbeddings())
+                .put("max_position_embeddings", config.maxPositions()).put("bos_token_id", config.bosId());
+        if (config.headDim() * config.heads() != config.hidden()) {
+            json.put("head_dim", config.headDim());
+        }
+        if (config.ropeScaling() instanceof RopeScaling.Llama3 scaling) {
+            json.putObject("rope_scaling").put("rope_type", "llama3").put("factor", scaling.factor())
+                    .put("low_freq_factor", scaling.lowFrequencyFactor())
+                    .put("high_freq_factor", scaling.highFrequencyFactor())
+                    .put("original_max_position_embeddings", scaling.originalMaxPositions());
+        }
+        if (config.ropeScaling() instanceof RopeScaling.Linear scaling) {
+            json.putObject("rope_scaling").put("rope_type", "linear").put("factor", scaling.factor());
+        }
+        config.eosIds().forEach(json.withArray("eos_token_id")::add);
+        return json;
+    }
+
+    static void write(Path file, ObjectNode json) {
+        try {
+            Files.createDirectories(file.getParent());
+            MAPPER.writeValue(file.toFile(), json);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

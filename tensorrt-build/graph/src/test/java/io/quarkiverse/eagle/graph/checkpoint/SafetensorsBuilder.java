@@ -1,0 +1,149 @@
+package io.quarkiverse.eagle.graph.checkpoint;
+
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+
+/** Writes safetensors files, of random numbers or of nothing. */
+final class SafetensorsBuilder {
+
+    private static final Map<String, Integer> WIDTHS = Map.of("F32", 4, "F16", 2, "BF16", 2, "I64", 8);
+
+    private record Tensor(String name, String type, long[] shape) {
+
+        long bytes() {
+            long bytes = WIDTHS.get(type);
+            for (long dimension : shape) {
+                bytes *= dimension;
+            }
+            return bytes;
+        }
+    }
+
+    private final List<Tensor> tensors = new ArrayList<>();
+
+    SafetensorsBuilder add(String name, String type, long... shape) {
+        tensors.add(new Tensor(name, type, shape));
+        return this;
+    }
+
+    SafetensorsBuilder addAll(SafetensorsBuilder others) {
+        tensors.addAll(others.tensors);
+        return this;
+    }
+
+    List<String> names() {
+        return tensors.stream().map(Tensor::name).toList();
+    }
+
+    SafetensorsBuilder without(String name) {
+        tensors.removeIf(tensor -> tensor.name().equals(name));
+        return this;
+    }
+
+    SafetensorsBuilder reshape(String name, long... shape) {
+        tensors.replaceAll(tensor -> tensor.name().equals(name) ? new Tensor(name, tensor.type(), shape) : tensor);
+        return this;
+    }
+
+    /** Every n-th tensor, beginning with the first-th. */
+    SafetensorsBuilder every(int n, int first) {
+        SafetensorsBuilder part = new SafetensorsBuilder();
+        for (int i = first; i < tensors.size(); i += n) {
+            part.tensors.add(tensors.get(i));
+        }
+        return part;
+    }
+
+    /** Writes random numbers: near 1 for norms, else of a standard deviation of 1/sqrt(columns). */
+    Path write(Path file, long seed) {
+        writeHeader(file);
+        try (RandomAccessFile out = new RandomAccessFile(file.toFile(), "rw")) {
+            out.seek(out.length() - dataBytes());
+            Random random = new Random(seed);
+            for (Tensor tensor : tensors) {
+                out.write(values(tensor, random));
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return file;
+    }
+
+    /** Writes the header only and makes the file as long as its data would be; unwritten bytes are zeros that take no room. */
+    Path writeSparse(Path file) {
+        writeHeader(file);
+        return file;
+    }
+
+    /** Writes a file of any header, to see it refused. */
+    static Path write(Path file, String header, int dataBytes) {
+        byte[] json = header.getBytes(StandardCharsets.UTF_8);
+        try (RandomAccessFile out = new RandomAccessFile(file.toFile(), "rw")) {
+            out.setLength(0);
+            out.write(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(json.length).array());
+            out.write(json);
+            out.setLength(8L + json.length + dataBytes);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return file;
+    }
+
+    private long dataBytes() {
+        return tensors.stream().mapToLong(Tensor::bytes).sum();
+    }
+
+    private void writeHeader(Path file) {
+        Map<String, String> entries = new LinkedHashMap<>();
+        long offset = 0;
+        for (Tensor tensor : tensors) {
+            entries.put(tensor.name(), String.format("{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%d,%d]}",
+                    tensor.type(), Arrays.toString(tensor.shape()), offset, offset + tensor.bytes()));
+            offset += tensor.bytes();
+        }
+        StringBuilder header = new StringBuilder("{\"__metadata__\":{\"format\":\"pt\"}");
+        entries.forEach((name, entry) -> header.append(",\"").append(name).append("\":").append(entry));
+        write(file, header.append('}').toString(), 0);
+        try (RandomAccessFile out = new RandomAccessFile(file.toFile(), "rw")) {
+            out.setLength(out.length() + offset);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static byte[] values(Tensor tensor, Random random) {
+        ByteBuffer bytes = ByteBuffer.allocate((int) tensor.bytes()).order(ByteOrder.LITTLE_ENDIAN);
+        long[] shape = tensor.shape();
+        boolean norm = tensor.name().endsWith("norm.weight");
+        double scale = norm ? 0.1 : 1 / Math.sqrt(shape[shape.length - 1]);
+        while (bytes.hasRemaining()) {
+            float value = (float) ((norm ? 1 : 0) + scale * random.nextGaussian());
+            switch (tensor.type()) {
+                case "F32" -> bytes.putFloat(value);
+                case "BF16" -> bytes.putShort((short) (Float.floatToRawIntBits(value) >>> 16));
+                case "F16" -> bytes.putShort(half(value));
+                default -> bytes.putLong(random.nextInt(100));
+            }
+        }
+        return bytes.array();
+    }
+
+    /** Rounds towards zero; small numbers become 0. */
+    private static short half(float value) {
+        int bits = Float.floatToRawIntBits(value);
+        int exponent = (bits >>> 23 & 0xff) - 112;
+        int sign = bits >>> 16 & 0x8000;
+        return (short) (exponent < 1 ? sign : sign | exponent << 10 | bits >>> 13 & 0x3ff);
+    }
+}
