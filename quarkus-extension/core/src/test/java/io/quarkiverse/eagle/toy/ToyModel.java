@@ -61,6 +61,7 @@ public final class ToyModel implements AutoCloseable {
         private boolean drafts = true;
         private int queueLimit = ModelOptions.DEFAULT_QUEUE_LIMIT;
         private Executor emission = EMISSION;
+        private Duration recovery = ModelOptions.DEFAULT_RECOVERY;
 
         private Builder(ToyLanguage language) {
             this.language = language;
@@ -114,6 +115,12 @@ public final class ToyModel implements AutoCloseable {
             return this;
         }
 
+        /** How long a lost engine is tried again. */
+        public Builder recovery(Duration value) {
+            recovery = value;
+            return this;
+        }
+
         public Builder emission(Executor value) {
             emission = value;
             return this;
@@ -127,7 +134,8 @@ public final class ToyModel implements AutoCloseable {
                     ? new ToyDraft(language, slots, maxLength, maxRows, Math.min(draftTopK, language.vocabulary()), noise)
                     : null;
             return new ToyModel(folder, target, draft, SpeculativeModel.open(Bundle.open(folder),
-                    new EnginePair(target, draft), new ModelOptions(null, null, queueLimit, emission)));
+                    () -> new EnginePair(target, draft),
+                    new ModelOptions(null, null, queueLimit, emission).withRecovery(recovery)));
         }
 
         private Path writeBundle() {

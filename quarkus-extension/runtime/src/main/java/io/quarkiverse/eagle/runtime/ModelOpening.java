@@ -39,23 +39,20 @@ final class ModelOpening {
         ModelOptions options = new ModelOptions(config.drafter().map(ModelConfig.DrafterKind::drafter).orElse(null),
                 budget(), positive("queue-limit", OptionalInt.of(config.queueLimit())), emission);
         Path folder = config.bundle().orElseThrow(this::bundleIsNotSet);
-        Bundle bundle;
-        EnginePair engines;
         try {
-            bundle = Bundle.open(folder);
-            engines = switch (config.engine()) {
-                case ONNXRUNTIME -> OnnxRuntimeEngines.open(bundle, engineOptions);
-            };
-        } catch (RuntimeException e) {
-            throw wrong("bundle", e);
-        }
-        try {
-            return SpeculativeModel.open(bundle, engines, options);
+            Bundle bundle = Bundle.open(folder);
+            return SpeculativeModel.open(bundle, () -> engines(bundle, engineOptions), options);
         } catch (InvalidRequestException e) {
             throw wrong("drafter", e);
         } catch (RuntimeException e) {
             throw wrong("bundle", e);
         }
+    }
+
+    private EnginePair engines(Bundle bundle, OnnxRuntimeOptions options) {
+        return switch (config.engine()) {
+            case ONNXRUNTIME -> OnnxRuntimeEngines.open(bundle, options);
+        };
     }
 
     /** The value, or 0 for the engine's own default when it is not set. */

@@ -91,8 +91,8 @@ final class DecodingOptions {
 
     /** How the model decodes, checked. */
     ModelOptions model(Executor emission) {
-        return new ModelOptions(drafter, budget(), ModelOptions.DEFAULT_QUEUE_LIMIT, emission,
-                new CostCache(DefaultBundle.cacheFolder().resolve("costs"), setup()));
+        return new ModelOptions(drafter, budget(), ModelOptions.DEFAULT_QUEUE_LIMIT, emission)
+                .withCosts(new CostCache(DefaultBundle.cacheFolder().resolve("costs"), setup()));
     }
 
     /** What a step's time depends on beside the bundle. */
