@@ -27,7 +27,6 @@ import io.quarkus.deployment.builditem.LogCategoryBuildItem;
 import io.quarkus.deployment.builditem.ShutdownContextBuildItem;
 import io.quarkus.deployment.pkg.steps.NativeOrNativeSourcesBuild;
 import io.quarkus.runtime.RuntimeValue;
-
 import io.quarkus.runtime.configuration.ConfigurationException;
 import io.quarkus.tls.deployment.spi.TlsRegistryBuildItem;
 

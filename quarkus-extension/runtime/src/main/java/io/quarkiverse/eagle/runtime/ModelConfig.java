@@ -4,13 +4,13 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import io.quarkus.runtime.annotations.ConfigDocMapKey;
 import java.util.Optional;
 import java.util.OptionalInt;
 
 import io.quarkiverse.eagle.draft.EagleDrafter;
 import io.quarkiverse.eagle.draft.PlainDrafter;
 import io.quarkus.runtime.annotations.ConfigDocDefault;
+import io.quarkus.runtime.annotations.ConfigDocMapKey;
 import io.quarkus.runtime.annotations.ConfigGroup;
 import io.smallrye.config.WithDefault;
 
@@ -60,7 +60,8 @@ public interface ModelConfig {
     int queueLimit();
 
     /**
-     * How long an engine that cannot be reached is tried again before its generations fail. Meanwhile they wait, and go on where
+     * How long an engine that cannot be reached is tried again before its generations fail. Meanwhile they wait, and go on
+     * where
      * they stopped.
      */
     @WithDefault("30s")
@@ -73,7 +74,9 @@ public interface ModelConfig {
     enum EngineKind {
         /** ONNX Runtime in this process, on the CPU. */
         ONNXRUNTIME,
-        /** A Triton server that hosts the bundle's graphs; of the bundle only manifest, tokenizer and chat template are read. */
+        /**
+         * A Triton server that hosts the bundle's graphs; of the bundle only manifest, tokenizer and chat template are read.
+         */
         TRITON
     }
 
@@ -119,13 +122,15 @@ public interface ModelConfig {
         List<String> endpoints();
 
         /**
-         * The TLS configuration ({@code quarkus.tls."name".…}) that connections are encrypted with: its trust store verifies the
+         * The TLS configuration ({@code quarkus.tls."name".…}) that connections are encrypted with: its trust store verifies
+         * the
          * server, its key store is shown to servers that want a client certificate. Without it connections are plain text.
          */
         Optional<String> tlsConfigurationName();
 
         /**
-         * Metadata of every call. A server that restricts a protocol with {@code --grpc-restricted-protocol=inference:key=SECRET}
+         * Metadata of every call. A server that restricts a protocol with
+         * {@code --grpc-restricted-protocol=inference:key=SECRET}
          * wants {@code triton-grpc-protocol-key=SECRET}.
          */
         @ConfigDocMapKey("header-name")
@@ -140,7 +145,8 @@ public interface ModelConfig {
         Duration stepTimeout();
 
         /**
-         * Silence after which a connection is probed. Triton takes probes more often than every five minutes for abuse unless it
+         * Silence after which a connection is probed. Triton takes probes more often than every five minutes for abuse unless
+         * it
          * is started with a shorter {@code --grpc-http2-min-recv-ping-interval-without-data}.
          */
         @WithDefault("6m")
