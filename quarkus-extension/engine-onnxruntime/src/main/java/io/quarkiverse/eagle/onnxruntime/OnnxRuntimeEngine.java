@@ -135,7 +135,8 @@ final class OnnxRuntimeEngine implements Engine {
             bind(outputs, "log_z", OnnxTensor.createTensor(environment, result.logZ().slice(0, count),
                     new long[] { batch, wanted }));
             bind(outputs, "logits", OnnxTensor.createTensor(environment,
-                    result.bringAllLogits().slice(0, count * shape.vocabulary()), new long[] { batch, wanted, shape.vocabulary() }));
+                    result.bringAllLogits().slice(0, count * shape.vocabulary()),
+                    new long[] { batch, wanted, shape.vocabulary() }));
         }
     }
 

@@ -30,13 +30,11 @@ final class HostSession {
      */
     record Grant(String epoch, String client, SharedMemoryRegion region) {
 
-        /** Lets the server forget the region, once nothing uses it any more. */
+        /** Lets the server forget the region, once nothing uses it any more. Blocks. */
         void unregister(TritonConnection connection) {
             if (region != null) {
-                connection.unregister(region).subscribe().with(done -> {
-                }, failure -> {
-                    // A server that cannot be reached is going away, and its maps with it.
-                });
+                // A server that cannot be reached is going away, and its maps with it.
+                connection.unregister(region).onFailure().recoverWithNull().await().indefinitely();
             }
         }
     }

@@ -175,7 +175,9 @@ class TritonEngineTest {
         read(engine, 7, 8);
         assertThatThrownBy(() -> Steps.await(engine.fetchLogits(early, 0, 0))).isExactlyInstanceOf(EngineException.class)
                 .hasMessageContaining("last step");
-        assertThatThrownBy(() -> Steps.await(engines.draft().fetchLogits(result(engines.draft()), 0, 0)))
+        StepResult drafted = result(engines.draft());
+        drafted.begin(1, 2, 2);
+        assertThatThrownBy(() -> Steps.await(engines.draft().fetchLogits(drafted, 0, 0)))
                 .hasMessageContaining("draft");
     }
 

@@ -38,7 +38,8 @@ final class LoadedModel implements AutoCloseable {
             daemon(() -> prepareTemplates(bundle.chatTemplate()), "eagle-prepare").start();
         }
         return new LoadedModel(
-                SpeculativeModel.open(bundle, () -> OnnxRuntimeEngines.open(bundle, options.engines()), options.model(emission)),
+                SpeculativeModel.open(bundle, () -> OnnxRuntimeEngines.open(bundle, options.engines()),
+                        options.model(emission)),
                 emission);
     }
 
