@@ -179,6 +179,7 @@ final class DecodeLoop implements Runnable {
 
     /** One turn; false when there was nothing to do. */
     private boolean turn() {
+        stepping.clear();
         leave();
         if (pause > 0 && System.nanoTime() - retryAt < 0) {
             return false;

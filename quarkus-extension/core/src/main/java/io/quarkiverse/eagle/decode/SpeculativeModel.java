@@ -31,6 +31,9 @@ import io.quarkiverse.eagle.text.StopMatcher;
 import io.quarkiverse.eagle.text.Tokenizer;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
+import io.smallrye.mutiny.infrastructure.Infrastructure;
+import io.smallrye.mutiny.operators.AbstractMulti;
+import io.smallrye.mutiny.subscription.MultiSubscriber;
 
 /** A bundle's model over its engines: prompts in, tokens out. Owns the engines; closing it ends what runs. */
 public final class SpeculativeModel implements EagleModel, AutoCloseable {
@@ -123,8 +126,12 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
 
     /** Streams a generation whose draft-verify cycles are shown to a listener; null for none. */
     public Multi<GeneratedToken> stream(GenerationRequest request, CycleListener cycles) {
-        return Multi.createFrom().publisher((Flow.Publisher<GeneratedToken>) subscriber -> subscribe(request, cycles,
-                subscriber));
+        return Infrastructure.onMultiCreation(new AbstractMulti<GeneratedToken>() {
+            @Override
+            public void subscribe(MultiSubscriber<? super GeneratedToken> subscriber) {
+                SpeculativeModel.this.subscribe(request, cycles, subscriber);
+            }
+        });
     }
 
     @Override
