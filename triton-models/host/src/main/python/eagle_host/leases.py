@@ -24,7 +24,10 @@ class Lease:
 
 
 class Leases:
-    """The leases of a pool. An expired lease stays its client's until somebody else needs the slots."""
+    """The leases of a pool. An expired lease stays its client's until somebody else needs the slots.
+
+    One thread takes and releases; others may ask how many are free.
+    """
 
     def __init__(self, slots: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.slots = slots
@@ -71,12 +74,12 @@ class Leases:
     def free_slots(self) -> int:
         """Slots that somebody could have now: those of no lease, and of expired ones."""
         now = self._clock()
-        return self.slots - sum(lease.slots for lease in self._by_client.values() if lease.expires > now)
+        return self.slots - sum(lease.slots for lease in list(self._by_client.values()) if lease.expires > now)
 
     def active(self) -> int:
         """Leases that have not expired."""
         now = self._clock()
-        return sum(lease.expires > now for lease in self._by_client.values())
+        return sum(lease.expires > now for lease in list(self._by_client.values()))
 
     def _renew(self, lease: Lease) -> Lease:
         lease.expires = self._clock() + self.seconds

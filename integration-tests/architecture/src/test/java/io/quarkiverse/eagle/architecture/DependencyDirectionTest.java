@@ -34,6 +34,8 @@ class DependencyDirectionTest {
     private static final String TEXT = ROOT + ".text";
     private static final String DECODE = ROOT + ".decode";
     private static final String ONNX_RUNTIME = ROOT + ".onnxruntime";
+    private static final String TRITON = ROOT + ".triton";
+    private static final String TRITON_CLIENT = ROOT + ".triton.client..";
     private static final String GRAPH = ROOT + ".graph..";
     private static final String CLI = ROOT + ".cli..";
     private static final String RUNTIME = ROOT + ".runtime..";
@@ -48,7 +50,8 @@ class DependencyDirectionTest {
     @Test
     void everyModuleIsLookedAt() {
         List<String> packages = ALL.stream().map(JavaClass::getPackageName).distinct().toList();
-        assertThat(packages).contains(CORE).contains(ONNX_RUNTIME, ROOT + ".runtime", ROOT + ".deployment",
+        assertThat(packages).contains(CORE).contains(ONNX_RUNTIME, TRITON, TRITON + ".client", ROOT + ".runtime",
+                ROOT + ".deployment",
                 ROOT + ".graph.model", ROOT + ".cli");
     }
 
@@ -71,6 +74,8 @@ class DependencyDirectionTest {
                 Arguments.of(DRAFT, List.of(ROOT, BUNDLE, ENGINE, TREE)),
                 Arguments.of(DECODE, List.of(CORE)),
                 Arguments.of(ONNX_RUNTIME, List.of(CORE)),
+                Arguments.of(TRITON, List.of(BUNDLE, ENGINE, TRITON_CLIENT)),
+                Arguments.of(TRITON_CLIENT, List.of()),
                 Arguments.of(GRAPH, List.of(BUNDLE)),
                 Arguments.of(CLI, Stream.concat(Stream.of(CORE), Stream.of(ONNX_RUNTIME, GRAPH)).toList()),
                 Arguments.of(RUNTIME, Stream.concat(Stream.of(CORE), Stream.of(ONNX_RUNTIME)).toList()));
@@ -92,8 +97,15 @@ class DependencyDirectionTest {
 
     @Test
     void enginesAndTheGraphBuilderKnowNoQuarkus() {
-        noClasses().that().resideInAnyPackage(ONNX_RUNTIME, GRAPH).should().dependOnClassesThat()
+        noClasses().that().resideInAnyPackage(ONNX_RUNTIME, TRITON, TRITON_CLIENT, GRAPH).should().dependOnClassesThat()
                 .resideInAnyPackage("io.quarkus..", "jakarta..").check(ALL);
+    }
+
+    /** The client is useful without the rest: it shows no gRPC stub of its own, and nothing but it speaks gRPC. */
+    @Test
+    void onlyTheTritonClientSpeaksGrpc() {
+        noClasses().that().resideOutsideOfPackage(TRITON_CLIENT).should().dependOnClassesThat()
+                .resideInAnyPackage("io.grpc..", "io.netty..", ROOT + ".triton.client.proto..").check(ALL);
     }
 
     @Test

@@ -134,7 +134,7 @@ final class HostAccess {
             long leasedAt = System.nanoTime();
             HostManifest.Lease lease = askForSlots(stream, host, grant);
             if (!host.epoch().equals(lease.epoch()) || lease.slots() != shape.slots() || lease.firstSlot() < 0
-                    || lease.firstSlot() + lease.slots() > host.slots() || lease.leaseSeconds() < 1) {
+                    || lease.firstSlot() + lease.slots() > host.slots() || !(lease.leaseSeconds() > 0)) {
                 throw PoolLostException.unreachable(model + " at " + connection + " gave " + lease + " of the pool "
                         + host.epoch() + " of " + host.slots() + " slots, but " + shape.slots() + " slots were asked for",
                         null);

@@ -28,7 +28,7 @@ import io.quarkiverse.eagle.triton.client.ModelInfo;
  */
 record HostManifest(int protocol, String role, String model, String epoch, String bundleChecksum, String graph,
         String graphSha256, String precision, String update, int slots, int maxLength, int maxRows, int topK, int vocabulary,
-        int featureSize, String runtime, String runtimeVersion, int freeSlots, int leaseSeconds) {
+        int featureSize, String runtime, String runtimeVersion, int freeSlots, double leaseSeconds) {
 
     static final int PROTOCOL = 1;
 
@@ -38,7 +38,7 @@ record HostManifest(int protocol, String role, String model, String epoch, Strin
             .build();
 
     /** The slots that a host gave to this client. */
-    record Lease(String epoch, int firstSlot, int slots, int leaseSeconds) {
+    record Lease(String epoch, int firstSlot, int slots, double leaseSeconds) {
     }
 
     /** Reads what a host answered. */
@@ -77,7 +77,7 @@ record HostManifest(int protocol, String role, String model, String epoch, Strin
         if (slots < wanted) {
             found.add("its pool has " + slots + " slots, but " + wanted + " are wanted");
         }
-        if (epoch == null || leaseSeconds < 1) {
+        if (epoch == null || !(leaseSeconds > 0)) {
             found.add("it names no epoch or no lease time");
         }
         return found;

@@ -30,13 +30,11 @@ final class HostSession {
      */
     record Grant(String epoch, String client, SharedMemoryRegion region) {
 
-        /** Lets the server forget the region, once nothing uses it any more. */
+        /** Lets the server forget the region, once nothing uses it any more. Blocks. */
         void unregister(TritonConnection connection) {
             if (region != null) {
-                connection.unregister(region).subscribe().with(done -> {
-                }, failure -> {
-                    // A server that cannot be reached is going away, and its maps with it.
-                });
+                // A server that cannot be reached is going away, and its maps with it.
+                connection.unregister(region).onFailure().recoverWithNull().await().indefinitely();
             }
         }
     }
@@ -76,8 +74,9 @@ final class HostSession {
         return grant;
     }
 
-    int leaseSeconds() {
-        return lease.leaseSeconds();
+    /** How long the lease lasts without a request. */
+    long leaseNanos() {
+        return (long) (lease.leaseSeconds() * TimeUnit.SECONDS.toNanos(1));
     }
 
     /** Whether the stream still stands, as far as this side knows. */
@@ -127,7 +126,7 @@ final class HostSession {
             HostManifest.Lease given = HostManifest.read(info(answer), HostManifest.Lease.class);
             boolean kept = lease.epoch().equals(given.epoch()) && lease.firstSlot() == given.firstSlot()
                     && lease.slots() == given.slots()
-                    && System.nanoTime() - before < TimeUnit.SECONDS.toNanos(lease.leaseSeconds());
+                    && System.nanoTime() - before < leaseNanos();
             if (kept) {
                 renewedAt = sentAt;
             }

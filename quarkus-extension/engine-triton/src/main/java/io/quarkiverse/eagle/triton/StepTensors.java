@@ -17,7 +17,9 @@ import io.quarkiverse.eagle.triton.client.SharedMemoryRegion;
 
 /**
  * The tensors of a step on their way: inputs are copied once into memory of the engine's own, outputs once into the caller's
- * buffers. That memory is one direct buffer, or a region that the server maps too. One step at a time.
+ * buffers. That memory is a region that the server maps too, or one array: protobuf writes an array straight into gRPC's
+ * frames,
+ * where it would copy a direct buffer to a new array first. One step at a time.
  */
 final class StepTensors {
 
@@ -52,7 +54,7 @@ final class StepTensors {
         this.shape = shape;
         this.isTarget = !shape.readsFeatures();
         this.region = region;
-        this.memory = region == null ? ByteBuffer.allocateDirect(1 << 16) : region.slice(0, region.size());
+        this.memory = region == null ? ByteBuffer.allocate(1 << 16) : region.slice(0, region.size());
     }
 
     /** Bytes of shared memory that any step of an engine can need, inputs and outputs. */
@@ -112,7 +114,7 @@ final class StepTensors {
                         + memory.capacity());
             }
             // Parts that the request has already keep the old memory; the next step begins in the new one.
-            memory = ByteBuffer.allocateDirect(Math.max(used, Math.multiplyExact(2, memory.capacity())));
+            memory = ByteBuffer.allocate(Math.max(used, Math.multiplyExact(2, memory.capacity())));
         }
         return offset;
     }

@@ -84,7 +84,7 @@ final class TritonEngine implements Engine {
             }
             session = opened;
             unreported = null;
-            long period = Math.max(1, TimeUnit.SECONDS.toNanos(opened.leaseSeconds()) / 3);
+            long period = Math.max(1, opened.leaseNanos() / 3);
             renewal = LEASES.scheduleAtFixedRate(() -> renew(opened, period), period, period, TimeUnit.NANOSECONDS);
         } finally {
             lock.unlock();
@@ -205,7 +205,7 @@ final class TritonEngine implements Engine {
         return answered(current, () -> current.logits(result, b, r, steps), done -> done);
     }
 
-    /** Sends a request; its answer counts only while the session that it belongs to still does. */
+    /** Sends a request. Its answer counts only while its session stands: giving a session up fails what it has in flight. */
     private CompletableFuture<StepResult> answered(HostSession current, Work request,
             Function<StepResult, StepResult> whenDone) {
         CompletableFuture<StepResult> answer;
@@ -218,9 +218,6 @@ final class TritonEngine implements Engine {
             Throwable failure = thrown instanceof CompletionException && thrown.getCause() != null ? thrown.getCause() : thrown;
             if (failure != null) {
                 throw failure(current, failure);
-            }
-            if (!isCurrent(current)) {
-                throw new PoolLostException("the lease of " + model + " was lost while a step ran", null);
             }
             return whenDone.apply(done);
         });
@@ -329,7 +326,8 @@ final class TritonEngine implements Engine {
         }
         try {
             if (held != null && !held.release()) {
-                LOG.debugf("the lease of %s was not given back; it expires in %d s", model, held.leaseSeconds());
+                LOG.debugf("the lease of %s was not given back; it expires in %d s", model,
+                        TimeUnit.NANOSECONDS.toSeconds(held.leaseNanos()));
             }
         } finally {
             whenClosed.run();

@@ -101,7 +101,7 @@ class TritonDecodingTest {
             assertThat(host().server().requests()).filteredOn(request -> FakeHost.operation(request).equals("step"))
                     .isNotEmpty().allSatisfy(request -> assertThat(request.getRawInputContentsCount()).isZero());
         }
-        org.awaitility.Awaitility.await().until(() -> host().regions() == 0);
+        assertThat(host().regions()).isZero();
     }
 
     @Test

@@ -14,7 +14,8 @@ import io.quarkiverse.eagle.triton.client.proto.ModelInferRequest.InferRequested
  * <p>
  * Tensors are little-endian and row-major. Their buffers are not copied: they belong to the request while it is in flight,
  * which
- * is from the call that sends it until its stage completes, in whatever way.
+ * is from the call that sends it until its stage completes, in whatever way. Buffers on the heap go into gRPC's frames as they
+ * are; protobuf copies direct ones to the heap on the way.
  */
 public final class InferRequest {
 

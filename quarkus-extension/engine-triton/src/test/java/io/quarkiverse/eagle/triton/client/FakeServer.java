@@ -66,6 +66,7 @@ public class FakeServer extends GRPCInferenceServiceImplBase implements AutoClos
     }
 
     private final Server server;
+    private final int port;
     private final List<ModelInferRequest> requests = new CopyOnWriteArrayList<>();
     private final List<Metadata> headers = new CopyOnWriteArrayList<>();
     private final AtomicInteger cancelled = new AtomicInteger();
@@ -88,6 +89,7 @@ public class FakeServer extends GRPCInferenceServiceImplBase implements AutoClos
         }
         try {
             this.server = builder.build().start();
+            this.port = server.getPort();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -142,7 +144,7 @@ public class FakeServer extends GRPCInferenceServiceImplBase implements AutoClos
     }
 
     public int port() {
-        return server.getPort();
+        return port;
     }
 
     public String endpoint() {
