@@ -37,7 +37,7 @@ record DraftOutputs(StepResult extension, StepResult[] levels) {
 
     private static StepResult step(int rows, SplittableRandom random) {
         StepResult result = new StepResult(SHAPE, rows, rows);
-        result.begin(1, rows, rows, false);
+        result.begin(1, rows, rows);
         for (int row = 0; row < rows; row++) {
             Distribution.random(TOP_K, IntStream.empty(), random).write(result, row, 0);
         }

@@ -69,7 +69,7 @@ final class DraftVerifyCycle {
             economy.sawConfidence(result.topLogit(0, 0, 0), result.topLogit(0, 0, 1));
         }
         int count = candidates.rankedValues(ranked);
-        candidates.select(economy.choose(ranked, count, 1, spent).nodes(), into);
+        candidates.select(economy.choose(ranked, count, 1, spent), into);
     }
 
     private boolean anotherLevelPays(SpeculationEconomy economy, int size, double spent) {
@@ -77,8 +77,7 @@ final class DraftVerifyCycle {
         for (int i = 0; i < size; i++) {
             frontier[i] = candidates.frontierValue(i);
         }
-        SpeculationEconomy.Choice now = economy.choose(ranked, count, 1, spent);
-        return economy.anotherLevelPays(now, ranked, count, frontier, size, 1, spent);
+        return economy.anotherLevelPays(ranked, count, frontier, size, 1, spent);
     }
 
     /** The step over the tokens accepted last, whose last row gives the first level. */

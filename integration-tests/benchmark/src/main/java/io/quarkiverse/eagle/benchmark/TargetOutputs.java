@@ -23,7 +23,7 @@ final class TargetOutputs {
     static StepResult random(DraftTree tree, SplittableRandom random) {
         int rows = tree.size() + 1;
         StepResult result = new StepResult(SHAPE, rows, rows);
-        result.begin(1, rows, rows, false);
+        result.begin(1, rows, rows);
         for (int row = 0; row < rows; row++) {
             IntStream best = children(tree, row - 1);
             if (random.nextDouble() > AGREEMENT) {

@@ -74,9 +74,11 @@ public class TreeCycleBenchmark {
     @State(Scope.Thread)
     public static class Economy {
 
+        private static final int[] ROWS = { 2, 3, 4, 6, 8, 12, 16, 32, 64 };
+
         final SpeculationEconomy economy = new SpeculationEconomy(
-                new CostCurve(new int[] { 2, 64, 128 }, new double[] { 0.020, 0.021, 0.023 }),
-                new CostCurve(new int[] { 2, 128 }, new double[] { 0.0004, 0.0005 }), List.of());
+                new CostCurve(ROWS, new double[] { 20e-3, 20e-3, 20e-3, 20.1e-3, 20.1e-3, 20.2e-3, 20.3e-3, 20.6e-3, 21e-3 }),
+                new CostCurve(ROWS, new double[] { 4e-4, 4e-4, 4e-4, 4e-4, 4.1e-4, 4.2e-4, 4.3e-4, 4.6e-4, 5e-4 }), List.of());
     }
 
     @Benchmark

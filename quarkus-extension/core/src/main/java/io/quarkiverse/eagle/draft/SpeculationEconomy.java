@@ -1,5 +1,6 @@
 package io.quarkiverse.eagle.draft;
 
+import java.util.Arrays;
 import java.util.List;
 
 import io.quarkiverse.eagle.bundle.BundleManifest;
@@ -30,7 +31,9 @@ public final class SpeculationEconomy {
     private double secondsPerCycle;
     private int trial;
     private int paused;
-    private final float[] values = new float[64];
+    private final float[] merged = new float[64];
+    private final double[] chances = new double[64];
+    private float[] guesses = {};
 
     /** @param prior measured mean tokens per cycle of the draft by number of nodes, may be empty */
     public SpeculationEconomy(CostCurve target, CostCurve draft, List<BundleManifest.Acceptance> prior) {
@@ -87,60 +90,95 @@ public final class SpeculationEconomy {
      * How many of a tree's candidates to verify.
      *
      * @param ranked cumulative log-probabilities, descending
-     * @param count how many
+     * @param count how many, at most 64
      * @param batch sequences that share the step
      * @param spent seconds of drafting in this cycle
      * @return nodes, 0 for none
      */
-    public Choice choose(float[] ranked, int count, int batch, double spent) {
-        double expected = 1;
-        int nodes = 0;
-        double rate = 1 / (spent + plain(batch));
-        double tokens = 1;
-        for (int n = 1; n <= count; n++) {
-            expected += Math.min(1, correction * Math.exp(ranked[n - 1]));
-            double r = expected / (spent + target.at(batch * (n + 1)));
-            if (r > rate) {
-                rate = r;
-                nodes = n;
-                tokens = expected;
-            }
-        }
-        return new Choice(nodes, rate, tokens);
+    public int choose(float[] ranked, int count, int batch, double spent) {
+        estimate(ranked, count);
+        return bestNodes(count, batch, spent);
     }
 
-    /** A number of nodes with the tokens per second and per cycle that it promises to one sequence. */
-    public record Choice(int nodes, double rate, double tokens) {
+    /** Tokens per cycle that a sequence may expect from verifying its best {@code nodes} candidates, its own included. */
+    public double promised(float[] ranked, int nodes) {
+        estimate(ranked, nodes);
+        return tokens(nodes);
     }
 
     /**
      * Whether another level is worth its step: the best rate with the children that it would probably bring, against the rate
-     * now.
+     * without them.
      *
-     * @param now the choice without another level
+     * @param ranked cumulative log-probabilities of the candidates so far, descending
+     * @param count how many, at most 64
      * @param frontier log-probabilities of the nodes that would be expanded, descending
      */
-    public boolean anotherLevelPays(Choice now, float[] ranked, int count, float[] frontier, int expanded, int batch,
-            double spent) {
-        int merged = 0;
-        int known = 0;
-        int guessed = 0;
-        float[] guesses = new float[2 * expanded];
-        for (int i = 0; i < expanded; i++) {
-            guesses[2 * i] = frontier[i] + (float) Math.log(best);
-            guesses[2 * i + 1] = frontier[i] + (float) Math.log(second);
+    public boolean anotherLevelPays(float[] ranked, int count, float[] frontier, int expanded, int batch, double spent) {
+        estimate(ranked, count);
+        double now = bestRate(count, batch, spent);
+        int with = mergeGuesses(ranked, count, frontier, expanded);
+        estimate(merged, with);
+        return bestRate(with, batch, spent + draft.at(Math.max(2, batch * expanded))) > now;
+    }
+
+    /** Merges the ranked values with those of the two best children that each expanded node would probably get. */
+    private int mergeGuesses(float[] ranked, int count, float[] frontier, int expanded) {
+        int guessed = 2 * expanded;
+        if (guesses.length < guessed) {
+            guesses = new float[guessed];
         }
-        java.util.Arrays.sort(guesses);
-        while (merged < values.length && (known < count || guessed < guesses.length)) {
-            float guess = guessed < guesses.length ? guesses[guesses.length - 1 - guessed] : Float.NEGATIVE_INFINITY;
-            if (known < count && ranked[known] >= guess) {
-                values[merged++] = ranked[known++];
-            } else {
-                values[merged++] = guess;
-                guessed++;
+        float logBest = (float) Math.log(best);
+        float logSecond = (float) Math.log(second);
+        for (int i = 0; i < expanded; i++) {
+            guesses[2 * i] = frontier[i] + logBest;
+            guesses[2 * i + 1] = frontier[i] + logSecond;
+        }
+        Arrays.sort(guesses, 0, guessed);
+        int known = 0;
+        int size = 0;
+        while (size < merged.length && (known < count || guessed > 0)) {
+            boolean takesKnown = guessed == 0 || known < count && ranked[known] >= guesses[guessed - 1];
+            merged[size++] = takesKnown ? ranked[known++] : guesses[--guessed];
+        }
+        return size;
+    }
+
+    /** Sets each candidate's chance to be accepted. */
+    private void estimate(float[] values, int count) {
+        for (int i = 0; i < count; i++) {
+            chances[i] = Math.min(1, correction * Math.exp(values[i]));
+        }
+    }
+
+    /** How many of {@code count} estimated candidates bring most tokens per second. */
+    private int bestNodes(int count, int batch, double spent) {
+        double rate = 1 / (spent + plain(batch));
+        int nodes = 0;
+        double expected = 1;
+        for (int n = 1; n <= count; n++) {
+            expected += chances[n - 1];
+            double r = expected / (spent + target.at(batch * (n + 1)));
+            if (r > rate) {
+                rate = r;
+                nodes = n;
             }
         }
-        return choose(values, merged, batch, spent + draft.at(Math.max(2, batch * expanded))).rate() > now.rate();
+        return nodes;
+    }
+
+    private double bestRate(int count, int batch, double spent) {
+        int nodes = bestNodes(count, batch, spent);
+        return tokens(nodes) / (spent + (nodes == 0 ? plain(batch) : target.at(batch * (nodes + 1))));
+    }
+
+    /** The target's own token, and those that the estimated candidates bring. */
+    private double tokens(int nodes) {
+        double expected = 1;
+        for (int i = 0; i < nodes; i++) {
+            expected += chances[i];
+        }
+        return expected;
     }
 
     /** Learns from a verified tree: tokens that it promised and brought, and the seconds that the cycle's steps cost. */
