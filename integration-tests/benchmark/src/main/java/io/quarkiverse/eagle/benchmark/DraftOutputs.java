@@ -20,6 +20,9 @@ record DraftOutputs(StepResult extension, StepResult[] levels) {
     static final int DEPTH = 6;
     static final int NODES = 60;
 
+    /** Levels that an adaptive tree may have. */
+    static final int DEEPEST = 10;
+
     /** The width of SmolLM2-135M's features. */
     static final int FEATURE_SIZE = 576;
     static final int VOCABULARY = 49152;
@@ -28,7 +31,7 @@ record DraftOutputs(StepResult extension, StepResult[] levels) {
     static final EngineShape SHAPE = new EngineShape(1, 2048, 128, TOP_K, 0, FEATURE_SIZE, true);
 
     static DraftOutputs random(SplittableRandom random) {
-        StepResult[] levels = new StepResult[DEPTH - 1];
+        StepResult[] levels = new StepResult[DEEPEST - 1];
         for (int level = 0; level < levels.length; level++) {
             levels[level] = step(TOP_K, random);
         }

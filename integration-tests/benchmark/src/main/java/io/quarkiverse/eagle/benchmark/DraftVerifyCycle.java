@@ -3,8 +3,10 @@ package io.quarkiverse.eagle.benchmark;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.util.List;
 
 import io.quarkiverse.eagle.draft.SpeculationEconomy;
+import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.StepRequest;
 import io.quarkiverse.eagle.engine.StepResult;
 import io.quarkiverse.eagle.sampling.TokenSampler;
@@ -24,9 +26,13 @@ final class DraftVerifyCycle {
     private final StepRequest targetRequest = new StepRequest(TargetOutputs.SHAPE, 1, TargetOutputs.SHAPE.maxRows(),
             2 * TargetOutputs.SHAPE.maxRows());
     private final TreeVerifier verifier = new TreeVerifier();
-    private final int[] levelOffsets = new int[DraftOutputs.DEPTH];
+    private final TreeVerifier.EndTokens endTokens = TreeVerifier.EndTokens.of(List.of(-1, -2));
+    private final int[] levelOffsets = new int[DraftOutputs.DEEPEST];
     private final float[] ranked = new float[64];
     private final float[] frontier = new float[32];
+    /** The last adaptive tree's nodes, and the tokens that it promised. */
+    private int adaptiveNodes = 8;
+    private double promised;
 
     /** The tokens that the last cycle brought, with their features, as the next extension's rows. */
     private final int[] pendingTokens = new int[DraftTree.MAX_NODES + 1];
@@ -56,20 +62,22 @@ final class DraftVerifyCycle {
     /** Drafts a tree whose levels and nodes are chosen by what they promise. */
     void buildAdaptively(DraftOutputs outputs, int length, SpeculationEconomy economy, DraftTree into) {
         extend(outputs, length);
-        double spent = economy.draft().at(2);
+        double spent = economy.draft().at(Engine.MIN_ROWS);
         int window = 0;
         for (int level = 1;; level++) {
-            int size = candidates.nextFrontier(DraftOutputs.TOP_K);
-            if (level == DraftOutputs.DEPTH || !anotherLevelPays(economy, size, spent)) {
+            int size = candidates.nextFrontier(economy.expansion(adaptiveNodes, DraftOutputs.TOP_K));
+            if (level == DraftOutputs.DEEPEST || !anotherLevelPays(economy, size, spent)) {
                 break;
             }
             window = expand(outputs, length, level, size, window);
-            spent += economy.draft().at(size);
+            spent += economy.draft().at(Math.max(Engine.MIN_ROWS, size));
             StepResult result = outputs.levels()[level - 1];
             economy.sawConfidence(result.topLogit(0, 0, 0), result.topLogit(0, 0, 1));
         }
         int count = candidates.rankedValues(ranked);
-        candidates.select(economy.choose(ranked, count, 1, spent), into);
+        adaptiveNodes = economy.choose(ranked, count, 1, spent);
+        promised = economy.promised(ranked, adaptiveNodes);
+        candidates.select(adaptiveNodes, into);
     }
 
     private boolean anotherLevelPays(SpeculationEconomy economy, int size, double spent) {
@@ -82,8 +90,9 @@ final class DraftVerifyCycle {
 
     /** The step over the tokens accepted last, whose last row gives the first level. */
     private void extend(DraftOutputs outputs, int length) {
-        int start = length - pending;
-        draftRequest.begin(0, 1, Math.max(2, pending), 0, Math.max(2, pending), 1);
+        int start = length - 1 - pending;
+        int rows = Math.max(Engine.MIN_ROWS, pending);
+        draftRequest.begin(0, 1, rows, 0, rows, 1);
         draftRequest.windowStart(0, start);
         for (int t = 0; t < pending; t++) {
             draftRequest.row(0, t, pendingTokens[t], start + t);
@@ -104,11 +113,11 @@ final class DraftVerifyCycle {
         int columns = window + size;
         levelOffsets[level - 1] = window;
         draftRequest.begin(0, 1, size, 0, columns, size);
-        draftRequest.windowStart(0, length);
+        draftRequest.windowStart(0, length - 1);
         draftRequest.writeOffset(0, window);
         StepResult before = level == 1 ? outputs.extension() : outputs.levels()[level - 2];
         for (int t = 0; t < size; t++) {
-            draftRequest.row(0, t, candidates.frontierToken(t), length + level - 1);
+            draftRequest.row(0, t, candidates.frontierToken(t), length + level - 2);
             int parentRow = level == 1 ? 0 : candidates.parentPlace(t);
             draftRequest.feature(0, t, before.features(), before.featureOffset(0, parentRow));
             candidates.seeAncestors(draftRequest, 0, t, t, levelOffsets);
@@ -142,7 +151,7 @@ final class DraftVerifyCycle {
     /** Walks the tree; the accepted rows are remembered for the next cycle. */
     TreeVerifier verify(DraftTree tree, StepResult result, int length, TokenSampler sampler) {
         verifier.begin();
-        if (!verifier.walk(tree, result, 0, sampler, length, Integer.MAX_VALUE, token -> false)) {
+        if (!verifier.walk(tree, result, 0, sampler, length, Integer.MAX_VALUE, endTokens)) {
             throw new IllegalStateException("row " + verifier.row() + " cannot be decided without its full logits");
         }
         int count = verifier.count();
@@ -160,8 +169,9 @@ final class DraftVerifyCycle {
         return verifier;
     }
 
-    DynamicDraftTree candidates() {
-        return candidates;
+    /** Tokens that the last adaptive tree may bring. */
+    double promised() {
+        return promised;
     }
 
     StepRequest draftRequest() {

@@ -43,8 +43,9 @@ public class TreeCycleBenchmark {
         private int turn;
 
         RecordedCycle next() {
+            RecordedCycle cycle = recorded[turn];
             turn = (turn + 1) % recorded.length;
-            return recorded[turn];
+            return cycle;
         }
 
         /** Leaves behind what a cycle finds: tokens to extend over and rows to keep. */

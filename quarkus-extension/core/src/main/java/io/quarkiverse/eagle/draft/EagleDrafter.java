@@ -30,7 +30,7 @@ public final class EagleDrafter implements Drafter {
     private final Slot[] slots;
     private final StepRequest request;
     private final StepResult[] results = new StepResult[2];
-    private final float[] ranked = new float[64];
+    private final float[] ranked = new float[SpeculationEconomy.MOST_CANDIDATES];
     private final float[] frontier = new float[32];
     private final int[] levelOffsets = new int[DEEPEST + 8];
 

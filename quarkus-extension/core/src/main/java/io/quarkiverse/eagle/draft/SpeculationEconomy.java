@@ -21,6 +21,9 @@ public final class SpeculationEconomy {
     private static final int PAUSE = 48;
     /** Cycles of a try before it is judged. */
     private static final int TRIAL = 12;
+    /** Candidates of a tree that are looked at, the best ones. */
+    static final int MOST_CANDIDATES = 64;
+    private static final int TABULATED_ROWS = 1024;
 
     private final CostCurve target;
     private final CostCurve draft;
@@ -31,14 +34,21 @@ public final class SpeculationEconomy {
     private double secondsPerCycle;
     private int trial;
     private int paused;
-    private final float[] merged = new float[64];
-    private final double[] chances = new double[64];
+    /** Seconds of a target's step by its rows, looked up for every number of nodes at every level. */
+    private final double[] targetSeconds = new double[TABULATED_ROWS];
+    /** Chances of the ranked candidates to be accepted; and of these and the children that another level would bring. */
+    private final double[] chances = new double[MOST_CANDIDATES];
+    private final double[] merged = new double[MOST_CANDIDATES];
+    /** Log-probabilities of these children, ascending. */
     private float[] guesses = {};
 
     /** @param prior measured mean tokens per cycle of the draft by number of nodes, may be empty */
     public SpeculationEconomy(CostCurve target, CostCurve draft, List<BundleManifest.Acceptance> prior) {
         this.target = target;
         this.draft = draft;
+        for (int rows = 1; rows < TABULATED_ROWS; rows++) {
+            targetSeconds[rows] = target.at(rows);
+        }
         // Where the prior sees no gain, plain decoding comes first and drafting gets its try later.
         this.paused = prior.isEmpty() || prior.stream().anyMatch(this::pays) ? 0 : PAUSE;
     }
@@ -90,20 +100,20 @@ public final class SpeculationEconomy {
      * How many of a tree's candidates to verify.
      *
      * @param ranked cumulative log-probabilities, descending
-     * @param count how many, at most 64
+     * @param count how many, at most {@value #MOST_CANDIDATES}
      * @param batch sequences that share the step
      * @param spent seconds of drafting in this cycle
      * @return nodes, 0 for none
      */
     public int choose(float[] ranked, int count, int batch, double spent) {
         estimate(ranked, count);
-        return bestNodes(count, batch, spent);
+        return bestNodes(chances, count, batch, spent);
     }
 
     /** Tokens per cycle that a sequence may expect from verifying its best {@code nodes} candidates, its own included. */
     public double promised(float[] ranked, int nodes) {
         estimate(ranked, nodes);
-        return tokens(nodes);
+        return tokens(chances, nodes);
     }
 
     /**
@@ -111,18 +121,17 @@ public final class SpeculationEconomy {
      * without them.
      *
      * @param ranked cumulative log-probabilities of the candidates so far, descending
-     * @param count how many, at most 64
+     * @param count how many, at most {@value #MOST_CANDIDATES}
      * @param frontier log-probabilities of the nodes that would be expanded, descending
      */
     public boolean anotherLevelPays(float[] ranked, int count, float[] frontier, int expanded, int batch, double spent) {
         estimate(ranked, count);
-        double now = bestRate(count, batch, spent);
+        double now = bestRate(chances, count, batch, spent);
         int with = mergeGuesses(ranked, count, frontier, expanded);
-        estimate(merged, with);
-        return bestRate(with, batch, spent + draft.at(Math.max(2, batch * expanded))) > now;
+        return bestRate(merged, with, batch, spent + draft.at(Math.max(2, batch * expanded))) > now;
     }
 
-    /** Merges the ranked values with those of the two best children that each expanded node would probably get. */
+    /** Merges the estimated candidates with the two best children that each expanded node would probably get. */
     private int mergeGuesses(float[] ranked, int count, float[] frontier, int expanded) {
         int guessed = 2 * expanded;
         if (guesses.length < guessed) {
@@ -139,26 +148,29 @@ public final class SpeculationEconomy {
         int size = 0;
         while (size < merged.length && (known < count || guessed > 0)) {
             boolean takesKnown = guessed == 0 || known < count && ranked[known] >= guesses[guessed - 1];
-            merged[size++] = takesKnown ? ranked[known++] : guesses[--guessed];
+            merged[size++] = takesKnown ? chances[known++] : chance(guesses[--guessed]);
         }
         return size;
     }
 
-    /** Sets each candidate's chance to be accepted. */
-    private void estimate(float[] values, int count) {
+    private void estimate(float[] ranked, int count) {
         for (int i = 0; i < count; i++) {
-            chances[i] = Math.min(1, correction * Math.exp(values[i]));
+            chances[i] = chance(ranked[i]);
         }
     }
 
-    /** How many of {@code count} estimated candidates bring most tokens per second. */
-    private int bestNodes(int count, int batch, double spent) {
+    private double chance(float logProbability) {
+        return Math.min(1, correction * Math.exp(logProbability));
+    }
+
+    /** How many of the candidates bring most tokens per second. */
+    private int bestNodes(double[] chances, int count, int batch, double spent) {
         double rate = 1 / (spent + plain(batch));
         int nodes = 0;
         double expected = 1;
         for (int n = 1; n <= count; n++) {
             expected += chances[n - 1];
-            double r = expected / (spent + target.at(batch * (n + 1)));
+            double r = expected / (spent + target(batch * (n + 1)));
             if (r > rate) {
                 rate = r;
                 nodes = n;
@@ -167,18 +179,22 @@ public final class SpeculationEconomy {
         return nodes;
     }
 
-    private double bestRate(int count, int batch, double spent) {
-        int nodes = bestNodes(count, batch, spent);
-        return tokens(nodes) / (spent + (nodes == 0 ? plain(batch) : target.at(batch * (nodes + 1))));
+    private double bestRate(double[] chances, int count, int batch, double spent) {
+        int nodes = bestNodes(chances, count, batch, spent);
+        return tokens(chances, nodes) / (spent + (nodes == 0 ? plain(batch) : target(batch * (nodes + 1))));
     }
 
-    /** The target's own token, and those that the estimated candidates bring. */
-    private double tokens(int nodes) {
+    /** The target's own token, and those that the best candidates bring. */
+    private static double tokens(double[] chances, int nodes) {
         double expected = 1;
         for (int i = 0; i < nodes; i++) {
             expected += chances[i];
         }
         return expected;
+    }
+
+    private double target(int rows) {
+        return rows < TABULATED_ROWS ? targetSeconds[rows] : target.at(rows);
     }
 
     /** Learns from a verified tree: tokens that it promised and brought, and the seconds that the cycle's steps cost. */
