@@ -3,7 +3,6 @@ package io.quarkiverse.eagle.decode;
 import java.security.SecureRandom;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.Flow;
 import java.util.function.Supplier;
 
@@ -29,6 +28,7 @@ import io.quarkiverse.eagle.text.ChatTemplate;
 import io.quarkiverse.eagle.text.IncrementalDetokenizer;
 import io.quarkiverse.eagle.text.StopMatcher;
 import io.quarkiverse.eagle.text.Tokenizer;
+import io.quarkiverse.eagle.tree.TreeVerifier;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.infrastructure.Infrastructure;
@@ -88,9 +88,8 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
                     cost("draft", engines.draft(), engines.draft().shape().topK()), manifest.acceptance());
             drafters.put(EagleDrafter.NAME, new EagleDrafter(engines.draft(), economy));
         }
-        Set<Integer> endTokens = Set.copyOf(manifest.eosIds());
-        this.loop = new DecodeLoop(manifest.name(), engines.target(), endTokens::contains, options.queueLimit(),
-                options.recovery());
+        this.loop = new DecodeLoop(manifest.name(), engines.target(), TreeVerifier.EndTokens.of(manifest.eosIds()),
+                options.queueLimit(), options.recovery());
         loop.start();
     }
 

@@ -30,7 +30,7 @@ public final class EagleDrafter implements Drafter {
     private final Slot[] slots;
     private final StepRequest request;
     private final StepResult[] results = new StepResult[2];
-    private final float[] ranked = new float[64];
+    private final float[] ranked = new float[SpeculationEconomy.MOST_CANDIDATES];
     private final float[] frontier = new float[32];
     private final int[] levelOffsets = new int[DEEPEST + 8];
 
@@ -228,8 +228,7 @@ public final class EagleDrafter implements Drafter {
         for (int i = 0; i < size; i++) {
             frontier[i] = slot.tree.frontierValue(i);
         }
-        SpeculationEconomy.Choice now = economy.choose(ranked, count, batch, spent);
-        return economy.anotherLevelPays(now, ranked, count, frontier, size, batch, spent);
+        return economy.anotherLevelPays(ranked, count, frontier, size, batch, spent);
     }
 
     /**
@@ -292,9 +291,8 @@ public final class EagleDrafter implements Drafter {
             slot.promised = 0;
         } else {
             int count = slot.tree.rankedValues(ranked);
-            SpeculationEconomy.Choice choice = economy.choose(ranked, count, batch, spent);
-            nodes = choice.nodes();
-            slot.promised = choice.tokens();
+            nodes = economy.choose(ranked, count, batch, spent);
+            slot.promised = economy.promised(ranked, nodes);
             slot.nodes = nodes;
         }
         slot.tree.select(Math.min(nodes, sequence.mostNodes()), sequence.tree());

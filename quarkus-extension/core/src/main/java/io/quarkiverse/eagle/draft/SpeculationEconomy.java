@@ -1,5 +1,6 @@
 package io.quarkiverse.eagle.draft;
 
+import java.util.Arrays;
 import java.util.List;
 
 import io.quarkiverse.eagle.bundle.BundleManifest;
@@ -20,6 +21,9 @@ public final class SpeculationEconomy {
     private static final int PAUSE = 48;
     /** Cycles of a try before it is judged. */
     private static final int TRIAL = 12;
+    /** Candidates of a tree that are looked at, the best ones. */
+    static final int MOST_CANDIDATES = 64;
+    private static final int TABULATED_ROWS = 1024;
 
     private final CostCurve target;
     private final CostCurve draft;
@@ -30,12 +34,21 @@ public final class SpeculationEconomy {
     private double secondsPerCycle;
     private int trial;
     private int paused;
-    private final float[] values = new float[64];
+    /** Seconds of a target's step by its rows, looked up for every number of nodes at every level. */
+    private final double[] targetSeconds = new double[TABULATED_ROWS];
+    /** Chances of the ranked candidates to be accepted; and of these and the children that another level would bring. */
+    private final double[] chances = new double[MOST_CANDIDATES];
+    private final double[] merged = new double[MOST_CANDIDATES];
+    /** Log-probabilities of these children, ascending. */
+    private float[] guesses = {};
 
     /** @param prior measured mean tokens per cycle of the draft by number of nodes, may be empty */
     public SpeculationEconomy(CostCurve target, CostCurve draft, List<BundleManifest.Acceptance> prior) {
         this.target = target;
         this.draft = draft;
+        for (int rows = 1; rows < TABULATED_ROWS; rows++) {
+            targetSeconds[rows] = target.at(rows);
+        }
         // Where the prior sees no gain, plain decoding comes first and drafting gets its try later.
         this.paused = prior.isEmpty() || prior.stream().anyMatch(this::pays) ? 0 : PAUSE;
     }
@@ -87,60 +100,101 @@ public final class SpeculationEconomy {
      * How many of a tree's candidates to verify.
      *
      * @param ranked cumulative log-probabilities, descending
-     * @param count how many
+     * @param count how many, at most {@value #MOST_CANDIDATES}
      * @param batch sequences that share the step
      * @param spent seconds of drafting in this cycle
      * @return nodes, 0 for none
      */
-    public Choice choose(float[] ranked, int count, int batch, double spent) {
-        double expected = 1;
-        int nodes = 0;
-        double rate = 1 / (spent + plain(batch));
-        double tokens = 1;
-        for (int n = 1; n <= count; n++) {
-            expected += Math.min(1, correction * Math.exp(ranked[n - 1]));
-            double r = expected / (spent + target.at(batch * (n + 1)));
-            if (r > rate) {
-                rate = r;
-                nodes = n;
-                tokens = expected;
-            }
-        }
-        return new Choice(nodes, rate, tokens);
+    public int choose(float[] ranked, int count, int batch, double spent) {
+        estimate(ranked, count);
+        return bestNodes(chances, count, batch, spent);
     }
 
-    /** A number of nodes with the tokens per second and per cycle that it promises to one sequence. */
-    public record Choice(int nodes, double rate, double tokens) {
+    /** Tokens per cycle that a sequence may expect from verifying its best {@code nodes} candidates, its own included. */
+    public double promised(float[] ranked, int nodes) {
+        estimate(ranked, nodes);
+        return tokens(chances, nodes);
     }
 
     /**
      * Whether another level is worth its step: the best rate with the children that it would probably bring, against the rate
-     * now.
+     * without them.
      *
-     * @param now the choice without another level
+     * @param ranked cumulative log-probabilities of the candidates so far, descending
+     * @param count how many, at most {@value #MOST_CANDIDATES}
      * @param frontier log-probabilities of the nodes that would be expanded, descending
      */
-    public boolean anotherLevelPays(Choice now, float[] ranked, int count, float[] frontier, int expanded, int batch,
-            double spent) {
-        int merged = 0;
-        int known = 0;
-        int guessed = 0;
-        float[] guesses = new float[2 * expanded];
-        for (int i = 0; i < expanded; i++) {
-            guesses[2 * i] = frontier[i] + (float) Math.log(best);
-            guesses[2 * i + 1] = frontier[i] + (float) Math.log(second);
+    public boolean anotherLevelPays(float[] ranked, int count, float[] frontier, int expanded, int batch, double spent) {
+        estimate(ranked, count);
+        double now = bestRate(chances, count, batch, spent);
+        int with = mergeGuesses(ranked, count, frontier, expanded);
+        return bestRate(merged, with, batch, spent + draft.at(Math.max(2, batch * expanded))) > now;
+    }
+
+    /** Merges the estimated candidates with the two best children that each expanded node would probably get. */
+    private int mergeGuesses(float[] ranked, int count, float[] frontier, int expanded) {
+        int guessed = 2 * expanded;
+        if (guesses.length < guessed) {
+            guesses = new float[guessed];
         }
-        java.util.Arrays.sort(guesses);
-        while (merged < values.length && (known < count || guessed < guesses.length)) {
-            float guess = guessed < guesses.length ? guesses[guesses.length - 1 - guessed] : Float.NEGATIVE_INFINITY;
-            if (known < count && ranked[known] >= guess) {
-                values[merged++] = ranked[known++];
-            } else {
-                values[merged++] = guess;
-                guessed++;
+        float logBest = (float) Math.log(best);
+        float logSecond = (float) Math.log(second);
+        for (int i = 0; i < expanded; i++) {
+            guesses[2 * i] = frontier[i] + logBest;
+            guesses[2 * i + 1] = frontier[i] + logSecond;
+        }
+        Arrays.sort(guesses, 0, guessed);
+        int known = 0;
+        int size = 0;
+        while (size < merged.length && (known < count || guessed > 0)) {
+            boolean takesKnown = guessed == 0 || known < count && ranked[known] >= guesses[guessed - 1];
+            merged[size++] = takesKnown ? chances[known++] : chance(guesses[--guessed]);
+        }
+        return size;
+    }
+
+    private void estimate(float[] ranked, int count) {
+        for (int i = 0; i < count; i++) {
+            chances[i] = chance(ranked[i]);
+        }
+    }
+
+    private double chance(float logProbability) {
+        return Math.min(1, correction * Math.exp(logProbability));
+    }
+
+    /** How many of the candidates bring most tokens per second. */
+    private int bestNodes(double[] chances, int count, int batch, double spent) {
+        double rate = 1 / (spent + plain(batch));
+        int nodes = 0;
+        double expected = 1;
+        for (int n = 1; n <= count; n++) {
+            expected += chances[n - 1];
+            double r = expected / (spent + target(batch * (n + 1)));
+            if (r > rate) {
+                rate = r;
+                nodes = n;
             }
         }
-        return choose(values, merged, batch, spent + draft.at(Math.max(2, batch * expanded))).rate() > now.rate();
+        return nodes;
+    }
+
+    private double bestRate(double[] chances, int count, int batch, double spent) {
+        int nodes = bestNodes(chances, count, batch, spent);
+        return tokens(chances, nodes) / (spent + (nodes == 0 ? plain(batch) : target(batch * (nodes + 1))));
+    }
+
+    /** The target's own token, and those that the best candidates bring. */
+    private static double tokens(double[] chances, int nodes) {
+        double expected = 1;
+        for (int i = 0; i < nodes; i++) {
+            expected += chances[i];
+        }
+        return expected;
+    }
+
+    private double target(int rows) {
+        return rows < TABULATED_ROWS ? targetSeconds[rows] : target.at(rows);
     }
 
     /** Learns from a verified tree: tokens that it promised and brought, and the seconds that the cycle's steps cost. */

@@ -76,8 +76,7 @@ public final class DynamicDraftTree {
      * @return the frontier's size
      */
     public int nextFrontier(int topK) {
-        int count = rank(levelStart, size);
-        frontierSize = Math.min(topK, count);
+        frontierSize = rank(levelStart, size, topK);
         for (int i = 0; i < frontierSize; i++) {
             frontier[i] = candidate(order[i]);
             places[frontier[i]] = i;
@@ -144,7 +143,7 @@ public final class DynamicDraftTree {
      * @return how many were written
      */
     public int rankedValues(float[] into) {
-        int count = Math.min(into.length, rank(0, size));
+        int count = rank(0, size, into.length);
         for (int i = 0; i < count; i++) {
             into[i] = values[candidate(order[i])];
         }
@@ -158,7 +157,7 @@ public final class DynamicDraftTree {
     public void select(int nodes, DraftTree into) {
         into.clear();
         into.candidates(size);
-        int count = Math.min(nodes, rank(0, size));
+        int count = rank(0, size, nodes);
         for (int i = 0; i < count; i++) {
             int candidate = candidate(order[i]);
             int parent = parents[candidate];
@@ -167,15 +166,38 @@ public final class DynamicDraftTree {
         }
     }
 
-    /** Sorts candidates by descending value, then ascending index, as keys of one long each. */
-    private int rank(int from, int to) {
-        for (int i = from; i < to; i++) {
-            int bits = Float.floatToRawIntBits(values[i]);
-            int ascending = bits ^ bits >> 31 & Integer.MAX_VALUE;
-            order[i - from] = (long) ~ascending << 32 | i;
+    /**
+     * Puts the {@code most} candidates of highest value, ties to the lower index, in front of {@link #order}, best first. Few
+     * are wanted of many, and deeper levels seldom have better ones: most candidates cost one comparison with the last that
+     * is in.
+     *
+     * @return how many there are
+     */
+    private int rank(int from, int to, int most) {
+        int count = 0;
+        for (int candidate = from; candidate < to; candidate++) {
+            long key = key(candidate);
+            if (count >= most) {
+                if (count == 0 || key > order[count - 1]) {
+                    continue;
+                }
+                count--;
+            }
+            int place = count++;
+            while (place > 0 && order[place - 1] > key) {
+                order[place] = order[place - 1];
+                place--;
+            }
+            order[place] = key;
         }
-        Arrays.sort(order, 0, to - from);
-        return to - from;
+        return count;
+    }
+
+    /** Orders by descending value, then ascending index: the lowest key is the best. */
+    private long key(int candidate) {
+        int bits = Float.floatToRawIntBits(values[candidate]);
+        int ascending = bits ^ bits >> 31 & Integer.MAX_VALUE;
+        return (long) ~ascending << 32 | candidate;
     }
 
     private static int candidate(long key) {

@@ -1,5 +1,7 @@
 package io.quarkiverse.eagle.tree;
 
+import java.util.Collection;
+
 import io.quarkiverse.eagle.engine.StepResult;
 import io.quarkiverse.eagle.sampling.TokenSampler;
 
@@ -53,7 +55,21 @@ public final class TreeVerifier {
     /** Tokens that end a sequence. */
     @FunctionalInterface
     public interface EndTokens {
+
         boolean contains(int token);
+
+        /** These few tokens. Every emitted token is asked about, so they are looked through without boxing it. */
+        static EndTokens of(Collection<Integer> tokens) {
+            int[] ids = tokens.stream().mapToInt(Integer::intValue).toArray();
+            return token -> {
+                for (int id : ids) {
+                    if (id == token) {
+                        return true;
+                    }
+                }
+                return false;
+            };
+        }
     }
 
     /** The step's row that is visited. */

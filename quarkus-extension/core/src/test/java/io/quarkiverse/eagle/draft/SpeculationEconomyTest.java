@@ -34,24 +34,23 @@ class SpeculationEconomyTest {
 
     @Test
     void verifiesEverythingWhereRowsAreFree() {
-        SpeculationEconomy.Choice choice = economy(FREE_ROWS).choose(likely(40), 40, 1, 0.001);
-        assertThat(choice.nodes()).isEqualTo(40);
-        assertThat(choice.tokens()).isGreaterThan(3);
-        assertThat(choice.rate()).isGreaterThan(1 / 0.01);
+        SpeculationEconomy economy = economy(FREE_ROWS);
+        assertThat(economy.choose(likely(40), 40, 1, 0.001)).isEqualTo(40);
+        assertThat(economy.promised(likely(40), 40)).isGreaterThan(3);
     }
 
     @Test
     void verifiesNothingWhereEveryRowCostsAsMuchAsAStep() {
-        SpeculationEconomy.Choice choice = economy(DEAR_ROWS).choose(likely(40), 40, 4, 0.001);
-        assertThat(choice.nodes()).isZero();
-        assertThat(choice.tokens()).isEqualTo(1);
+        SpeculationEconomy economy = economy(DEAR_ROWS);
+        assertThat(economy.choose(likely(40), 40, 4, 0.001)).isZero();
+        assertThat(economy.promised(likely(40), 0)).isEqualTo(1);
     }
 
     @Test
     void verifiesFewerNodesAsASequencesNeighboursFillTheStep() {
         CostCurve knee = new CostCurve(ROWS, new double[] { 0.01, 0.0105, 0.011, 0.014, 0.022, 0.04 });
-        int alone = economy(knee).choose(likely(30), 30, 1, 0.001).nodes();
-        int crowded = economy(knee).choose(likely(30), 30, 8, 0.001).nodes();
+        int alone = economy(knee).choose(likely(30), 30, 1, 0.001);
+        int crowded = economy(knee).choose(likely(30), 30, 8, 0.001);
         assertThat(alone).isGreaterThan(crowded);
     }
 
@@ -59,21 +58,20 @@ class SpeculationEconomyTest {
     void draftsAnotherLevelOnlyWhereItsTokensPayForItsStep() {
         SpeculationEconomy sure = economy(FREE_ROWS);
         float[] ranked = likely(3);
-        SpeculationEconomy.Choice now = sure.choose(ranked, 3, 1, 0.001);
         float[] frontier = { (float) Math.log(0.5) };
-        assertThat(sure.anotherLevelPays(now, ranked, 3, frontier, 1, 1, 0.001)).isTrue();
+        assertThat(sure.anotherLevelPays(ranked, 3, frontier, 1, 1, 0.001)).isTrue();
         float[] hopeless = { (float) Math.log(1e-6) };
-        assertThat(sure.anotherLevelPays(now, ranked, 3, hopeless, 1, 1, 0.001)).isFalse();
+        assertThat(sure.anotherLevelPays(ranked, 3, hopeless, 1, 1, 0.001)).isFalse();
     }
 
     @Test
     void promisesLessAfterTreesThatBroughtNothing() {
         SpeculationEconomy economy = economy(FREE_ROWS);
-        double before = economy.choose(likely(8), 8, 1, 0.001).tokens();
+        double before = economy.promised(likely(8), 8);
         for (int cycle = 0; cycle < 10; cycle++) {
             economy.learn(before, 1, 0.001, 8, 1);
         }
-        assertThat(economy.choose(likely(8), 8, 1, 0.001).tokens()).isLessThan(before - 0.3);
+        assertThat(economy.promised(likely(8), 8)).isLessThan(before - 0.3);
     }
 
     @Test

@@ -9,6 +9,8 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
 
+import org.junit.jupiter.api.Test;
+
 import io.quarkiverse.eagle.engine.EngineShape;
 import io.quarkiverse.eagle.engine.StepRequest;
 import net.jqwik.api.ForAll;
@@ -154,5 +156,17 @@ class DynamicDraftTreeTest {
             }
             assertThat(seen).isEqualTo(expected);
         }
+    }
+
+    @Test
+    void findsTheBestOfMoreCandidatesThanItHadRoomFor() {
+        DynamicDraftTree tree = new DynamicDraftTree();
+        tree.begin();
+        for (int i = 0; i < 5000; i++) {
+            tree.addToRoot(i, -(i * 7919 % 5000));
+        }
+        float[] ranked = new float[3];
+        assertThat(tree.rankedValues(ranked)).isEqualTo(3);
+        assertThat(ranked).containsExactly(0, -1, -2);
     }
 }
