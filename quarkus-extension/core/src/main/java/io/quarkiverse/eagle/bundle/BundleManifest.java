@@ -7,8 +7,8 @@ import java.util.List;
  *
  * @param formatVersion {@link #FORMAT_VERSION} of the writer
  * @param name the model's name
- * @param checkpoint where the weights came from
- * @param head where the draft head came from, null without one
+ * @param checkpoint file that the weights came from, with the folder it lay in
+ * @param head file that the draft head came from, with the folder it lay in; null without one
  * @param target runtime that the graphs are for: {@code onnxruntime} or {@code tensorrt}
  * @param precision {@code int8}, {@code fp32}, {@code fp16} or {@code bf16}
  * @param update {@code in-place} or {@code functional}: how a step hands back the KV pool

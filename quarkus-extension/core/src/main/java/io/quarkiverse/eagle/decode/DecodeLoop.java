@@ -1,5 +1,6 @@
 package io.quarkiverse.eagle.decode;
 
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -16,6 +17,7 @@ import io.quarkiverse.eagle.draft.Drafter;
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.EngineShape;
+import io.quarkiverse.eagle.engine.PoolLostException;
 import io.quarkiverse.eagle.engine.StepRequest;
 import io.quarkiverse.eagle.engine.StepResult;
 import io.quarkiverse.eagle.engine.Steps;
@@ -27,7 +29,7 @@ import io.quarkiverse.eagle.tree.TreeVerifier;
  * Decodes the sequences of one model on a thread of its own. A turn admits waiting sequences into the lowest free slots, reads
  * one chunk of one prompt, and runs one draft-verify cycle of every decoding sequence: propose, one target step for all,
  * accept. A sequence whose consumer does not ask is left out until it does; when others wait for its slot, it gives it away and
- * is read again later.
+ * is read again later. When an engine loses its pool, all sequences are read again and go on where they stopped.
  */
 final class DecodeLoop implements Runnable {
 
@@ -37,6 +39,17 @@ final class DecodeLoop implements Runnable {
     private static final int CHUNK = 64;
 
     private static final long DEADLINE_CHECK_NANOS = 20_000_000;
+
+    /** Pauses between tries to reach a lost engine double from the first to the last of these. */
+    private static final long FIRST_PAUSE_NANOS = 10_000_000;
+    private static final long LONGEST_PAUSE_NANOS = 1_000_000_000;
+
+    /**
+     * A sequence in whose steps the engine was lost so often before its next token may be what kills it: it decodes alone, and
+     * in the end fails alone.
+     */
+    private static final int REPLAYS_TOGETHER = 2;
+    private static final int MOST_REPLAYS = 5;
 
     private final Engine target;
     private final int chunk;
@@ -51,15 +64,24 @@ final class DecodeLoop implements Runnable {
     private final Queue<Sequence> prompts = new ArrayDeque<>();
     private final List<Sequence> decoding = new ArrayList<>();
     private final Map<Drafter, List<Sequence>> byDrafter = new LinkedHashMap<>();
+    /** The sequences of the running step. */
+    private final List<Sequence> stepping = new ArrayList<>();
     private final TreeVerifier verifier = new TreeVerifier();
     private final int[] accepted = new int[DraftTree.MAX_NODES + 1];
     private final int[] acceptedNodes = new int[DraftTree.MAX_NODES + 1];
     private final int[] emitted = new int[DraftTree.MAX_NODES + 1];
+    private final long recoveryNanos;
     private final Thread thread;
+    /** When the engine was lost, and the next try to reach it may be made; the pause is 0 while it is there. */
+    private long lostAt;
+    private long retryAt;
+    private long pause;
     private volatile boolean stopping;
 
-    DecodeLoop(String name, Engine target, TreeVerifier.EndTokens endTokens, int queueLimit) {
+    /** @param recovery how long a lost engine is tried again before its sequences fail */
+    DecodeLoop(String name, Engine target, TreeVerifier.EndTokens endTokens, int queueLimit, Duration recovery) {
         this.target = target;
+        this.recoveryNanos = recovery.toNanos();
         EngineShape shape = target.shape();
         this.chunk = Math.min(CHUNK, shape.maxRows());
         this.endTokens = endTokens;
@@ -120,6 +142,8 @@ final class DecodeLoop implements Runnable {
             boolean worked = false;
             try {
                 worked = turn();
+            } catch (PoolLostException e) {
+                replayAll(e);
             } catch (RuntimeException | Error e) {
                 // A step fails for all that took part: their rows in the pool are in doubt. Waiting sequences start afresh.
                 LOG.error("A decode step failed; the running generations end with its error", e);
@@ -155,7 +179,11 @@ final class DecodeLoop implements Runnable {
 
     /** One turn; false when there was nothing to do. */
     private boolean turn() {
+        stepping.clear();
         leave();
+        if (pause > 0 && System.nanoTime() - retryAt < 0) {
+            return false;
+        }
         admit();
         boolean worked = false;
         Sequence prompt = prompts.poll();
@@ -167,6 +195,9 @@ final class DecodeLoop implements Runnable {
         if (!decoding.isEmpty()) {
             cycle();
             worked = true;
+        }
+        if (worked) {
+            pause = 0;
         }
         return worked;
     }
@@ -240,6 +271,8 @@ final class DecodeLoop implements Runnable {
         int start = sequence.prefilled();
         int count = Math.min(chunk, sequence.toRead() - start);
         int rows = Math.max(Engine.MIN_ROWS, count);
+        stepping.clear();
+        stepping.add(sequence);
         request.begin(sequence.slot(), 1, rows, 0, rows, Engine.MIN_ROWS);
         request.windowStart(0, start);
         for (int t = 0; t < count; t++) {
@@ -276,19 +309,29 @@ final class DecodeLoop implements Runnable {
     private void drawFirst(Sequence sequence, int row, int output) {
         int token = sequence.sampler().sample(result, 0, output, sequence.length());
         if (token == TokenSampler.NEEDS_LOGITS) {
-            Steps.await(target.fetchLogits(result));
+            Steps.await(target.fetchLogits(result, 0, output));
             token = sequence.sampler().sample(result, 0, output, sequence.length());
         }
+        fetchForLogprob(sequence, 0, output, token);
         sequence.sampler().accept(token);
         if (sequence.append(token, result, 0, output, endTokens.contains(token))) {
             sequence.drafter().observe(sequence, result, 0, row, token);
         }
     }
 
-    /** What goes wrong with one sequence's results ends that sequence, and no other. */
+    /** A token from the tail has its log-probability only in the full logits. */
+    private void fetchForLogprob(Sequence sequence, int b, int row, int token) {
+        if (sequence.options().logprobs() > 0 && Float.isNaN(sequence.sampler().logprob(result, b, row, token))) {
+            Steps.await(target.fetchLogits(result, b, row));
+        }
+    }
+
+    /** What goes wrong with one sequence's results ends that sequence, and no other; a lost pool concerns all. */
     private static void onItsOwn(Sequence sequence, Runnable work) {
         try {
             work.run();
+        } catch (PoolLostException e) {
+            throw e;
         } catch (RuntimeException e) {
             LOG.error("A generation ends with an error of its own", e);
             sequence.fail(e);
@@ -302,13 +345,22 @@ final class DecodeLoop implements Runnable {
             if (sequence != null && !sequence.isFinished() && !sequence.readsPrompt() && !sequence.isParked()
                     && !sequence.stream().isCancelled()) {
                 decoding.add(sequence);
-                byDrafter.computeIfAbsent(sequence.drafter(), drafter -> new ArrayList<>()).add(sequence);
+                if (sequence.replays() >= REPLAYS_TOGETHER) {
+                    decoding.clear();
+                    decoding.add(sequence);
+                    break;
+                }
             }
+        }
+        for (Sequence sequence : decoding) {
+            byDrafter.computeIfAbsent(sequence.drafter(), drafter -> new ArrayList<>()).add(sequence);
         }
     }
 
     /** One draft-verify cycle of all decoding sequences. */
     private void cycle() {
+        stepping.clear();
+        stepping.addAll(decoding);
         byDrafter.forEach((drafter, sequences) -> {
             if (!sequences.isEmpty()) {
                 drafter.propose(sequences);
@@ -356,9 +408,7 @@ final class DecodeLoop implements Runnable {
         DraftTree tree = sequence.tree();
         int root = sequence.token(sequence.length() - 1);
         verifier.begin();
-        while (!verifier.walk(tree, result, b, sequence.sampler(), sequence.length(), sequence.remaining(), endTokens)) {
-            Steps.await(target.fetchLogits(result));
-        }
+        PoolLostException lost = walk(sequence, tree, b);
         int count = verifier.count();
         for (int i = 0; i < count; i++) {
             accepted[i] = verifier.acceptedRow(i);
@@ -377,8 +427,59 @@ final class DecodeLoop implements Runnable {
                 return;
             }
         }
+        if (lost != null) {
+            throw lost;
+        }
         for (int i = 0; i < count; i++) {
             sequence.drafter().observe(sequence, result, b, accepted[i], emitted[i]);
+        }
+    }
+
+    /** Walks the tree; when the pool is lost on the way, what was decided before stands, and the loss is returned. */
+    private PoolLostException walk(Sequence sequence, DraftTree tree, int b) {
+        try {
+            while (!verifier.walk(tree, result, b, sequence.sampler(), sequence.length(), sequence.remaining(), endTokens)) {
+                Steps.await(target.fetchLogits(result, b, verifier.row()));
+            }
+            for (int i = 0; i < verifier.count(); i++) {
+                fetchForLogprob(sequence, b, verifier.acceptedRow(i), verifier.emitted(i));
+            }
+            return null;
+        } catch (PoolLostException e) {
+            return e;
+        }
+    }
+
+    /**
+     * The engines' pools are void: every sequence reads its own tokens again, after a pause that grows, and goes on where it
+     * stopped. Fails those that cannot be helped this way.
+     */
+    private void replayAll(PoolLostException reason) {
+        long now = System.nanoTime();
+        boolean worked = pause == 0;
+        if (worked) {
+            lostAt = now;
+            LOG.warnf("An engine lost its pool; the running generations are read again: %s", reason.getMessage());
+        } else if (now - lostAt > recoveryNanos) {
+            pause = 0;
+            failAll(reason);
+            return;
+        }
+        pause = worked ? FIRST_PAUSE_NANOS : Math.min(LONGEST_PAUSE_NANOS, 2 * pause);
+        retryAt = now + pause;
+        prompts.clear();
+        for (int slot = 0; slot < slots.length; slot++) {
+            Sequence sequence = slots[slot];
+            if (sequence == null || sequence.isFinished()) {
+                slots[slot] = null;
+            } else if (sequence.replays() >= MOST_REPLAYS) {
+                LOG.error("A generation ends: the engine was lost again and again in its steps", reason);
+                sequence.fail(reason);
+                slots[slot] = null;
+            } else {
+                sequence.replay(reason.reached() && stepping.contains(sequence));
+                prompts.add(sequence);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 package io.quarkiverse.eagle.decode;
 
+import java.time.Duration;
 import java.util.concurrent.Executor;
 
 import io.quarkiverse.eagle.InvalidRequestException;
@@ -16,14 +17,28 @@ import io.quarkiverse.eagle.draft.PlainDrafter;
  * @param queueLimit requests that may wait for a slot
  * @param emission runs subscribers; must not be the decode loop's own thread
  * @param costs keeps measured costs between starts; null measures at every start
+ * @param recovery how long an engine that cannot be reached is tried again before its generations fail
  */
-public record ModelOptions(String drafter, TreeBudget budget, int queueLimit, Executor emission, CostCache costs) {
+public record ModelOptions(String drafter, TreeBudget budget, int queueLimit, Executor emission, CostCache costs,
+        Duration recovery) {
 
     public static final int DEFAULT_QUEUE_LIMIT = 256;
 
+    public static final Duration DEFAULT_RECOVERY = Duration.ofSeconds(30);
+
     /** Measures costs at every start. */
     public ModelOptions(String drafter, TreeBudget budget, int queueLimit, Executor emission) {
-        this(drafter, budget, queueLimit, emission, null);
+        this(drafter, budget, queueLimit, emission, null, DEFAULT_RECOVERY);
+    }
+
+    /** The same with kept costs. */
+    public ModelOptions withCosts(CostCache kept) {
+        return new ModelOptions(drafter, budget, queueLimit, emission, kept, recovery);
+    }
+
+    /** The same with another recovery time. */
+    public ModelOptions withRecovery(Duration time) {
+        return new ModelOptions(drafter, budget, queueLimit, emission, costs, time);
     }
 
     public ModelOptions {
@@ -32,6 +47,9 @@ public record ModelOptions(String drafter, TreeBudget budget, int queueLimit, Ex
         }
         if (queueLimit < 1) {
             throw new IllegalArgumentException("queue limit is " + queueLimit + "; it must be at least 1");
+        }
+        if (recovery.isNegative()) {
+            throw new IllegalArgumentException("recovery time is " + recovery + "; it must not be negative");
         }
     }
 

@@ -58,6 +58,8 @@ final class Sequence implements Draftable {
     private final int[] keep = new int[DraftTree.MAX_NODES + 1];
     private int keepCount;
     private int cycleCount;
+    /** Losses of the engine in steps of this sequence since its last token. */
+    private int replays;
     private long startedAt;
     private long firstTokenAt;
     private boolean finished;
@@ -115,6 +117,21 @@ final class Sequence implements Draftable {
         usedRows = 0;
         keepCount = 0;
         drafter.begin(this);
+    }
+
+    /**
+     * The pool was lost: reads its tokens again, in the same slot.
+     *
+     * @param suspect whether it took part in the step that the engine was lost in
+     */
+    void replay(boolean suspect) {
+        replays += suspect ? 1 : 0;
+        enter(slot);
+    }
+
+    /** How often the engine was lost in its steps since its last token. */
+    int replays() {
+        return replays;
     }
 
     @Override
@@ -234,6 +251,7 @@ final class Sequence implements Draftable {
             tokens = Arrays.copyOf(tokens, Math.min(lengthLimit, 2 * tokens.length));
         }
         tokens[length++] = token;
+        replays = 0;
         String piece = ends ? finishText() : stops.push(detokenizer.push(token));
         boolean full = length >= lengthLimit;
         if (full && !ends) {

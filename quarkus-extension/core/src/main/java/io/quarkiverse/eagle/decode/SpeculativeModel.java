@@ -5,6 +5,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Flow;
+import java.util.function.Supplier;
 
 import io.quarkiverse.eagle.EagleModel;
 import io.quarkiverse.eagle.GeneratedToken;
@@ -30,6 +31,9 @@ import io.quarkiverse.eagle.text.StopMatcher;
 import io.quarkiverse.eagle.text.Tokenizer;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
+import io.smallrye.mutiny.infrastructure.Infrastructure;
+import io.smallrye.mutiny.operators.AbstractMulti;
+import io.smallrye.mutiny.subscription.MultiSubscriber;
 
 /** A bundle's model over its engines: prompts in, tokens out. Owns the engines; closing it ends what runs. */
 public final class SpeculativeModel implements EagleModel, AutoCloseable {
@@ -48,29 +52,34 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     /**
      * Opens a model. Measures the engines' cost curves, which takes about a second.
      *
-     * @param bundle the bundle that the engines were opened from
-     * @param engines taken over: closed with the model, and when opening fails
+     * @param bundle the bundle that the engines are opened from
+     * @param opener opens the engines, while tokenizer and chat template load beside it; they are taken over: closed with the
+     *        model, and when opening fails
      */
-    public static SpeculativeModel open(Bundle bundle, EnginePair engines, ModelOptions options) {
+    public static SpeculativeModel open(Bundle bundle, Supplier<EnginePair> opener, ModelOptions options) {
+        TextParts.Loading text = TextParts.load(bundle);
+        EnginePair engines = null;
         try {
-            return new SpeculativeModel(bundle, engines, options);
-        } catch (RuntimeException e) {
-            engines.close();
+            engines = opener.get();
+            return new SpeculativeModel(bundle, engines, text.await(), options);
+        } catch (RuntimeException | Error e) {
+            text.abandon();
+            if (engines != null) {
+                engines.close();
+            }
             throw e;
         }
     }
 
-    private SpeculativeModel(Bundle bundle, EnginePair engines, ModelOptions options) {
+    private SpeculativeModel(Bundle bundle, EnginePair engines, TextParts text, ModelOptions options) {
         this.manifest = bundle.manifest();
         this.engines = engines;
         this.options = options;
         if (EagleDrafter.NAME.equals(options.drafter()) && engines.draft() == null) {
             throw noDraft();
         }
-        this.tokenizer = Tokenizer.load(bundle.tokenizer());
-        this.template = bundle.chatTemplate() == null ? ChatTemplate.none()
-                : ChatTemplate.load(bundle.chatTemplate(), token(manifest.bosId()),
-                        manifest.eosIds().isEmpty() ? null : token(manifest.eosIds().get(0)));
+        this.tokenizer = text.tokenizer();
+        this.template = text.template();
         drafters.put(PlainDrafter.NAME, new PlainDrafter());
         if (engines.draft() == null) {
             this.economy = null;
@@ -80,17 +89,14 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
             drafters.put(EagleDrafter.NAME, new EagleDrafter(engines.draft(), economy));
         }
         Set<Integer> endTokens = Set.copyOf(manifest.eosIds());
-        this.loop = new DecodeLoop(manifest.name(), engines.target(), endTokens::contains, options.queueLimit());
+        this.loop = new DecodeLoop(manifest.name(), engines.target(), endTokens::contains, options.queueLimit(),
+                options.recovery());
         loop.start();
     }
 
     private CostCurve cost(String role, Engine engine, int mostRows) {
         return options.costs() == null ? CostMeasurement.measure(engine, mostRows)
                 : options.costs().curve(manifest.checksum() + " " + role, engine, mostRows);
-    }
-
-    private String token(int id) {
-        return id < 0 ? null : tokenizer.decode(new int[] { id }, false);
     }
 
     private InvalidRequestException noDraft() {
@@ -120,8 +126,12 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
 
     /** Streams a generation whose draft-verify cycles are shown to a listener; null for none. */
     public Multi<GeneratedToken> stream(GenerationRequest request, CycleListener cycles) {
-        return Multi.createFrom().publisher((Flow.Publisher<GeneratedToken>) subscriber -> subscribe(request, cycles,
-                subscriber));
+        return Infrastructure.onMultiCreation(new AbstractMulti<GeneratedToken>() {
+            @Override
+            public void subscribe(MultiSubscriber<? super GeneratedToken> subscriber) {
+                SpeculativeModel.this.subscribe(request, cycles, subscriber);
+            }
+        });
     }
 
     @Override

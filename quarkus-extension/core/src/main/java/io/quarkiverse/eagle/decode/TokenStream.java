@@ -27,7 +27,8 @@ final class TokenStream implements Flow.Subscription {
     /** So few tokens wait that it is worth reading a parked sequence again that gave its slot away. */
     private static final int ROOM = CAPACITY / 2;
 
-    private final Flow.Subscriber<? super GeneratedToken> subscriber;
+    /** Dropped after the end, on the emission executor: who holds the subscription does not hold its subscriber. */
+    private Flow.Subscriber<? super GeneratedToken> subscriber;
     private final Executor executor;
     private final Runnable onRoom;
     private final Queue<GeneratedToken> waiting = new ConcurrentLinkedQueue<>();
@@ -99,6 +100,7 @@ final class TokenStream implements Flow.Subscription {
     public void cancel() {
         cancelled = true;
         onRoom.run();
+        drain();
     }
 
     private void drain() {
@@ -141,6 +143,7 @@ final class TokenStream implements Flow.Subscription {
             }
         }
         waiting.clear();
+        subscriber = null;
     }
 
     private void hand(GeneratedToken token) {
@@ -155,10 +158,12 @@ final class TokenStream implements Flow.Subscription {
 
     private void finish() {
         cancelled = true;
+        Flow.Subscriber<? super GeneratedToken> last = subscriber;
+        subscriber = null;
         if (failure != null) {
-            subscriber.onError(failure);
+            last.onError(failure);
         } else {
-            subscriber.onComplete();
+            last.onComplete();
         }
     }
 }

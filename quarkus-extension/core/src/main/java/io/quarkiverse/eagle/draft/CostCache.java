@@ -8,6 +8,7 @@ import java.nio.file.StandardCopyOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.function.LongSupplier;
 
 import org.jboss.logging.Logger;
 
@@ -35,12 +36,17 @@ public record CostCache(Path folder, String setup) {
      * @param name tells the engines of all bundles apart
      */
     public CostCurve curve(String name, Engine engine, int mostRows) {
+        return curve(name, engine, mostRows, System::nanoTime);
+    }
+
+    /** @param clock nanoseconds */
+    CostCurve curve(String name, Engine engine, int mostRows, LongSupplier clock) {
         Path file = folder.resolve("costs-" + key(name) + ".json");
         CostCurve kept = read(file);
-        if (kept != null && CostMeasurement.confirms(engine, kept, TOLERANCE)) {
+        if (kept != null && CostMeasurement.confirms(engine, kept, TOLERANCE, clock)) {
             return kept;
         }
-        CostCurve measured = CostMeasurement.measure(engine, mostRows);
+        CostCurve measured = CostMeasurement.measure(engine, mostRows, clock);
         write(file, measured);
         return measured;
     }

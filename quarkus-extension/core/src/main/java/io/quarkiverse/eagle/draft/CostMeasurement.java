@@ -1,6 +1,7 @@
 package io.quarkiverse.eagle.draft;
 
 import java.util.Arrays;
+import java.util.function.LongSupplier;
 
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.StepRequest;
@@ -24,7 +25,10 @@ public final class CostMeasurement {
     private final StepRequest request;
     private final StepResult result;
 
-    private CostMeasurement(Engine engine, int mostRows) {
+    private final LongSupplier clock;
+
+    private CostMeasurement(Engine engine, int mostRows, LongSupplier clock) {
+        this.clock = clock;
         this.engine = engine;
         this.context = Math.min(CONTEXT, engine.shape().maxLength() / 2);
         this.request = new StepRequest(engine.shape(), 1, mostRows, mostRows);
@@ -33,16 +37,21 @@ public final class CostMeasurement {
 
     /** The fastest of a few repeats per number of rows: what a step costs when nothing disturbs it. */
     public static CostCurve measure(Engine engine, int mostRows) {
+        return measure(engine, mostRows, System::nanoTime);
+    }
+
+    /** @param clock nanoseconds */
+    static CostCurve measure(Engine engine, int mostRows, LongSupplier clock) {
         int largest = Math.max(Engine.MIN_ROWS, Math.min(mostRows, engine.shape().maxRows()));
         int[] rows = Arrays.stream(ROWS).filter(count -> count <= largest).toArray();
-        double[] seconds = new CostMeasurement(engine, rows[rows.length - 1]).fastest(rows, ROUNDS);
+        double[] seconds = new CostMeasurement(engine, rows[rows.length - 1], clock).fastest(rows, ROUNDS);
         return new CostCurve(rows, monotone(seconds));
     }
 
     /** Whether a few steps, of the fewest rows and of a few, take about what a curve says. */
-    static boolean confirms(Engine engine, CostCurve curve, double tolerance) {
+    static boolean confirms(Engine engine, CostCurve curve, double tolerance, LongSupplier clock) {
         int[] rows = Arrays.copyOf(curve.rows(), Math.min(SPOTS, curve.rows().length));
-        double[] seconds = new CostMeasurement(engine, rows[rows.length - 1]).fastest(rows, SPOT_ROUNDS);
+        double[] seconds = new CostMeasurement(engine, rows[rows.length - 1], clock).fastest(rows, SPOT_ROUNDS);
         for (int i = 0; i < rows.length; i++) {
             double ratio = seconds[i] / curve.at(rows[i]);
             if (ratio > tolerance || ratio < 1 / tolerance) {
@@ -68,9 +77,9 @@ public final class CostMeasurement {
     private double time(int rows) {
         request.begin(0, 1, rows, 0, rows, rows);
         request.windowStart(0, context);
-        long start = System.nanoTime();
+        long start = clock.getAsLong();
         Steps.await(engine.step(request, result));
-        return (System.nanoTime() - start) / 1e9;
+        return (clock.getAsLong() - start) / 1e9;
     }
 
     /** More rows never cost less; a dip is a disturbed neighbour. */

@@ -23,15 +23,21 @@ public interface Engine extends AutoCloseable {
      *
      * @param request read until the stage completes
      * @param result filled when the stage completes; its buffers belong to the caller and are reused from step to step
-     * @return completes with {@code result}, exceptionally with an {@link EngineException}
+     * @return completes with {@code result}, exceptionally with an {@link EngineException}; with a {@link PoolLostException}
+     *         when
+     *         what the slots hold is gone or in doubt
      */
     CompletionStage<StepResult> step(StepRequest request, StepResult result);
 
     /**
-     * Fetches the full logits of a row of the step that filled {@code result}, when {@link StepResult#hasLogits()} is false.
+     * Fetches the full logits of a row of the step that filled {@code result}, when {@link StepResult#hasLogits} is false.
      * Only valid until the next step of this engine.
+     *
+     * @param b the sequence's place in the step
+     * @param r the output row
+     * @return completes with {@code result}, which has that row's logits then
      */
-    CompletionStage<StepResult> fetchLogits(StepResult result);
+    CompletionStage<StepResult> fetchLogits(StepResult result, int b, int r);
 
     /** Waits for a running step and frees everything. Closing twice does nothing. */
     @Override

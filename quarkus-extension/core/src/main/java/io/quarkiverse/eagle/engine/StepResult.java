@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
+import java.util.Arrays;
 
 /**
  * The outputs of one step, in direct buffers that are reused from step to step. Filled by an engine; valid until it is given to
@@ -16,11 +17,13 @@ public final class StepResult {
     private final FloatBuffer topLogits;
     private final FloatBuffer logZ;
     private final FloatBuffer features;
-    private final FloatBuffer logits;
+    /** Output row to its row in {@link #logits}, -1 for none. */
+    private final int[] logitsPlaces;
+    private FloatBuffer logits = direct(0).asFloatBuffer();
+    private int logitsCount;
     private int batch;
     private int rows;
     private int outputs;
-    private boolean hasLogits;
 
     /**
      * @param maxRows most rows of one step over all sequences
@@ -32,19 +35,50 @@ public final class StepResult {
         this.topLogits = direct(maxOutputs * (long) shape.topK()).asFloatBuffer();
         this.logZ = direct(maxOutputs).asFloatBuffer();
         this.features = direct(maxRows * (long) shape.featureSize()).asFloatBuffer();
-        this.logits = direct(maxOutputs * (long) shape.vocabulary()).asFloatBuffer();
+        this.logitsPlaces = new int[maxOutputs];
     }
 
     private static ByteBuffer direct(long words) {
         return ByteBuffer.allocateDirect(Math.toIntExact(words * 4)).order(ByteOrder.nativeOrder());
     }
 
-    /** For engines: sets the shape of the step that fills this result. */
-    public void begin(int batch, int rows, int outputs, boolean hasLogits) {
+    /** For engines: sets the shape of the step that fills this result, which has no full logits yet. */
+    public void begin(int batch, int rows, int outputs) {
         this.batch = batch;
         this.rows = rows;
         this.outputs = outputs;
-        this.hasLogits = hasLogits;
+        Arrays.fill(logitsPlaces, 0, batch * outputs, -1);
+        logitsCount = 0;
+    }
+
+    /** For engines, after {@link #begin}: the buffer for the full logits of all output rows, in order. */
+    public FloatBuffer bringAllLogits() {
+        logitsCount = batch * outputs;
+        for (int i = 0; i < logitsCount; i++) {
+            logitsPlaces[i] = i;
+        }
+        ensureLogits(logitsCount);
+        return logits;
+    }
+
+    /** For engines, after {@link #begin}: one output row's full logits are about to be written at {@link #logitsOffset}. */
+    public FloatBuffer bringLogits(int b, int r) {
+        if (logitsPlaces[b * outputs + r] < 0) {
+            ensureLogits(logitsCount + 1);
+            logitsPlaces[b * outputs + r] = logitsCount++;
+        }
+        return logits;
+    }
+
+    /** Full logits are long and rarely wanted: their buffer grows with the need. */
+    private void ensureLogits(int count) {
+        int needed = Math.multiplyExact(count, shape.vocabulary());
+        if (logits.capacity() < needed) {
+            FloatBuffer larger = direct(Math.max(needed, Math.min(2L * logits.capacity(),
+                    (long) logitsPlaces.length * shape.vocabulary()))).asFloatBuffer();
+            larger.put(0, logits, 0, logits.capacity());
+            logits = larger;
+        }
     }
 
     public EngineShape shape() {
@@ -83,14 +117,14 @@ public final class StepResult {
         return (b * rows + t) * shape.featureSize();
     }
 
-    /** Where the full logits of output row {@code r} begin in {@link #logits()}. */
+    /** Where the full logits of output row {@code r} begin in {@link #logits()}; the row must have them. */
     public int logitsOffset(int b, int r) {
-        return (b * outputs + r) * shape.vocabulary();
+        return logitsPlaces[b * outputs + r] * shape.vocabulary();
     }
 
-    /** True when {@link #logits()} holds this step's logits; otherwise {@link Engine#fetchLogits} brings them. */
-    public boolean hasLogits() {
-        return hasLogits;
+    /** True when {@link #logits()} holds this row's logits; otherwise {@link Engine#fetchLogits} brings them. */
+    public boolean hasLogits(int b, int r) {
+        return logitsPlaces[b * outputs + r] >= 0;
     }
 
     /** {@code top_ids [batch][R][topK]}. */
@@ -113,7 +147,7 @@ public final class StepResult {
         return features;
     }
 
-    /** {@code logits [batch][R][vocabulary]}. */
+    /** {@code logits [rows that have them][vocabulary]}; another buffer when a later row's logits are brought. */
     public FloatBuffer logits() {
         return logits;
     }

@@ -68,7 +68,7 @@ public final class TokenSampler {
      * a doubt.
      *
      * @param position index of the token to decide, in prompt and answer together
-     * @return the token, or {@link #NEEDS_LOGITS} when only the full logits can tell and the result does not have them
+     * @return the token, or {@link #NEEDS_LOGITS} when only the full logits can tell and the result does not have the row's
      * @throws EngineException the row's best logit is not a finite number
      */
     public int sample(StepResult result, int b, int r, long position) {
@@ -77,7 +77,7 @@ public final class TokenSampler {
         }
         double u = filter == null ? 0 : CounterRandom.u(seed, position);
         int token = penalties == null || penalties.onlyLower() ? topDraw.token(result, b, r, u) : NEEDS_LOGITS;
-        if (token == NEEDS_LOGITS && result.hasLogits()) {
+        if (token == NEEDS_LOGITS && result.hasLogits(b, r)) {
             if (fullDraw == null) {
                 fullDraw = new FullDraw(filter, penalties, vocabulary);
             }
@@ -97,7 +97,7 @@ public final class TokenSampler {
                 return result.topLogit(b, r, i) - result.logZ(b, r);
             }
         }
-        if (!result.hasLogits()) {
+        if (!result.hasLogits(b, r)) {
             return Float.NaN;
         }
         return result.logits().get(result.logitsOffset(b, r) + token) - result.logZ(b, r);

@@ -16,7 +16,10 @@ final class Rows {
     static StepResult result(int topK, boolean hasLogits, float[]... rows) {
         int vocabulary = rows[0].length;
         StepResult result = new StepResult(new EngineShape(1, 64, 8, topK, vocabulary, 1, false), rows.length, rows.length);
-        result.begin(1, rows.length, rows.length, hasLogits);
+        result.begin(1, rows.length, rows.length);
+        if (hasLogits) {
+            result.bringAllLogits();
+        }
         for (int r = 0; r < rows.length; r++) {
             float[] row = rows[r];
             int[] order = IntStream.range(0, vocabulary).boxed()
@@ -27,8 +30,8 @@ final class Rows {
                 result.topLogits().put(r * topK + i, i < vocabulary ? row[order[i]] : Float.NaN);
             }
             result.logZ().put(r, logZ(row));
-            for (int id = 0; id < vocabulary; id++) {
-                result.logits().put(r * vocabulary + id, hasLogits ? row[id] : Float.NaN);
+            if (hasLogits) {
+                result.logits().put(r * vocabulary, row);
             }
         }
         return result;

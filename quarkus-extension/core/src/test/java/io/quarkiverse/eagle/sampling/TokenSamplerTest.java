@@ -113,7 +113,8 @@ class TokenSamplerTest {
     @Test
     void readsTheRowOfTheSequenceThatIsAskedFor() {
         StepResult result = Rows.result(2, true, new float[] { 9, 0, 0 }, new float[] { 0, 9, 0 }, new float[] { 0, 0, 9 });
-        result.begin(3, 1, 1, true);
+        result.begin(3, 1, 1);
+        result.bringAllLogits();
         TokenSampler greedy = new TokenSampler(GREEDY, 0, 3);
         TokenSampler sharp = new TokenSampler(SAMPLING.withTemperature(0.01), 0, 3);
         TokenSampler full = new TokenSampler(GREEDY.withPenalties(0.9, 0, 0), 0, 3);

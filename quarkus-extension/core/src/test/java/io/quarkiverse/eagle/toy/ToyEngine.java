@@ -49,6 +49,8 @@ public abstract class ToyEngine implements Engine {
     private final AtomicInteger fetches = new AtomicInteger();
     private volatile Consumer<StepRequest> before = request -> {
     };
+    private volatile Runnable beforeFetch = () -> {
+    };
     private volatile boolean closed;
     private volatile Misuse misuse;
     private StepResult last;
@@ -64,6 +66,20 @@ public abstract class ToyEngine implements Engine {
     /** Called at the start of every step; what it throws fails the step, and while it blocks the step runs. */
     public void beforeEveryStep(Consumer<StepRequest> action) {
         before = action;
+    }
+
+    /** Called before logits are fetched; what it throws fails the fetch. */
+    public void beforeEveryFetch(Runnable action) {
+        beforeFetch = action;
+    }
+
+    /** The pool is void, as after a restart. */
+    public void forget() {
+        for (Row[] rows : pool) {
+            Arrays.fill(rows, null);
+        }
+        Arrays.fill(coherent, 0);
+        last = null;
     }
 
     public int steps() {
@@ -113,7 +129,7 @@ public abstract class ToyEngine implements Engine {
     private void run(StepRequest request, StepResult result) {
         require(request.shape() == shape && result.shape() == shape, "buffers of another engine");
         require(request.batch() * request.rows() >= MIN_ROWS, "a step of a lone row");
-        result.begin(request.batch(), request.rows(), request.outputs(), false);
+        result.begin(request.batch(), request.rows(), request.outputs());
         lastOutputs = new Row[request.batch() * request.outputs()];
         last = result;
         for (int b = 0; b < request.batch(); b++) {
@@ -130,7 +146,10 @@ public abstract class ToyEngine implements Engine {
             }
         }
         if (bringsLogits()) {
-            writeLogits(result);
+            result.bringAllLogits();
+            for (int output = 0; output < lastOutputs.length; output++) {
+                writeLogits(result.logits(), output * shape.vocabulary(), lastOutputs[output]);
+            }
         }
     }
 
@@ -228,15 +247,11 @@ public abstract class ToyEngine implements Engine {
         result.logZ().put(output, row == null ? Float.NaN : (float) ToyLanguage.logZ(logits));
     }
 
-    private void writeLogits(StepResult result) {
-        for (int output = 0; output < lastOutputs.length; output++) {
-            Row row = lastOutputs[output];
-            float[] logits = row == null ? null : outputs(row.prefix());
-            for (int token = 0; token < shape.vocabulary(); token++) {
-                result.logits().put(output * shape.vocabulary() + token, row == null ? Float.NaN : logits[token]);
-            }
+    private void writeLogits(FloatBuffer into, int offset, Row row) {
+        float[] logits = row == null ? null : outputs(row.prefix());
+        for (int token = 0; token < shape.vocabulary(); token++) {
+            into.put(offset + token, row == null ? Float.NaN : logits[token]);
         }
-        result.begin(result.batch(), result.rows(), result.outputs(), true);
     }
 
     private static void writeFeature(FloatBuffer features, int offset, Row row) {
@@ -255,12 +270,18 @@ public abstract class ToyEngine implements Engine {
     }
 
     @Override
-    public CompletionStage<StepResult> fetchLogits(StepResult result) {
+    public CompletionStage<StepResult> fetchLogits(StepResult result, int b, int r) {
+        try {
+            beforeFetch.run();
+        } catch (RuntimeException e) {
+            return CompletableFuture.failedFuture(e);
+        }
         if (closed || result != last || shape.vocabulary() == 0) {
             return CompletableFuture.failedFuture(new Misuse("logits of another step than the last one"));
         }
         fetches.incrementAndGet();
-        writeLogits(result);
+        FloatBuffer logits = result.bringLogits(b, r);
+        writeLogits(logits, result.logitsOffset(b, r), lastOutputs[b * result.outputs() + r]);
         return CompletableFuture.completedFuture(result);
     }
 

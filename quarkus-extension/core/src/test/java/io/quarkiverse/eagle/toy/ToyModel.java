@@ -1,6 +1,7 @@
 package io.quarkiverse.eagle.toy;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,6 +12,7 @@ import java.util.Random;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.function.BiFunction;
 import java.util.stream.Stream;
 
 import io.quarkiverse.eagle.GeneratedToken;
@@ -52,6 +54,8 @@ public final class ToyModel implements AutoCloseable {
     public static final class Builder {
         private final ToyLanguage language;
         private int slots = 1;
+        private int poolSlots;
+        private BiFunction<BundleManifest, EnginePair, EnginePair> server = (bundle, engines) -> engines;
         private int maxLength = 320;
         private int maxRows = 128;
         private int targetTopK = 6;
@@ -61,6 +65,7 @@ public final class ToyModel implements AutoCloseable {
         private boolean drafts = true;
         private int queueLimit = ModelOptions.DEFAULT_QUEUE_LIMIT;
         private Executor emission = EMISSION;
+        private Duration recovery = ModelOptions.DEFAULT_RECOVERY;
 
         private Builder(ToyLanguage language) {
             this.language = language;
@@ -68,6 +73,18 @@ public final class ToyModel implements AutoCloseable {
 
         public Builder slots(int value) {
             slots = value;
+            return this;
+        }
+
+        /** Slots of the engines' pools, when they are more than the model's. */
+        public Builder poolSlots(int value) {
+            poolSlots = value;
+            return this;
+        }
+
+        /** Puts something between the decoder and the toy engines. */
+        public Builder behind(BiFunction<BundleManifest, EnginePair, EnginePair> value) {
+            server = value;
             return this;
         }
 
@@ -114,6 +131,12 @@ public final class ToyModel implements AutoCloseable {
             return this;
         }
 
+        /** How long a lost engine is tried again. */
+        public Builder recovery(Duration value) {
+            recovery = value;
+            return this;
+        }
+
         public Builder emission(Executor value) {
             emission = value;
             return this;
@@ -121,19 +144,24 @@ public final class ToyModel implements AutoCloseable {
 
         public ToyModel open() {
             Path folder = writeBundle();
-            ToyTarget target = new ToyTarget(language, slots, maxLength, maxRows, Math.min(targetTopK, language.vocabulary()),
+            int pool = Math.max(slots, poolSlots);
+            ToyTarget target = new ToyTarget(language, pool, maxLength, maxRows, Math.min(targetTopK, language.vocabulary()),
                     bringsLogits);
             ToyDraft draft = drafts
-                    ? new ToyDraft(language, slots, maxLength, maxRows, Math.min(draftTopK, language.vocabulary()), noise)
+                    ? new ToyDraft(language, pool, maxLength, maxRows, Math.min(draftTopK, language.vocabulary()), noise)
                     : null;
+            BundleManifest manifest = Bundle.open(folder).manifest();
             return new ToyModel(folder, target, draft, SpeculativeModel.open(Bundle.open(folder),
-                    new EnginePair(target, draft), new ModelOptions(null, null, queueLimit, emission)));
+                    () -> server.apply(manifest, new EnginePair(target, draft)),
+                    new ModelOptions(null, null, queueLimit, emission).withRecovery(recovery)));
         }
 
         private Path writeBundle() {
             try {
                 Path folder = Files.createTempDirectory("toy-bundle");
-                Files.copy(Path.of("src/test/resources/tokenizers/letters.json"), folder.resolve(BundleManifest.TOKENIZER));
+                try (InputStream tokenizer = ToyModel.class.getResourceAsStream("/tokenizers/letters.json")) {
+                    Files.copy(tokenizer, folder.resolve(BundleManifest.TOKENIZER));
+                }
                 Files.createDirectory(folder.resolve("target"));
                 Files.createDirectory(folder.resolve("draft"));
                 Files.writeString(folder.resolve("target/model.onnx"), "the toy target is written in Java");

@@ -67,9 +67,9 @@ final class OnnxRuntimeEngine implements Engine {
             pool.ensureRows(rowsInUse(request));
             pool.bind(request.firstSlot(), request.batch());
             bindInputs(request);
+            result.begin(request.batch(), request.rows(), request.outputs());
             bindOutputs(request, result);
             session.run(inputs, Set.of(), outputs).close();
-            result.begin(request.batch(), request.rows(), request.outputs(), keepsRows);
             return CompletableFuture.completedFuture(result);
         } catch (OrtException e) {
             return CompletableFuture.failedFuture(new EngineException("ONNX Runtime failed: " + e.getMessage(), e));
@@ -135,7 +135,8 @@ final class OnnxRuntimeEngine implements Engine {
             bind(outputs, "log_z", OnnxTensor.createTensor(environment, result.logZ().slice(0, count),
                     new long[] { batch, wanted }));
             bind(outputs, "logits", OnnxTensor.createTensor(environment,
-                    result.logits().slice(0, count * shape.vocabulary()), new long[] { batch, wanted, shape.vocabulary() }));
+                    result.bringAllLogits().slice(0, count * shape.vocabulary()),
+                    new long[] { batch, wanted, shape.vocabulary() }));
         }
     }
 
@@ -153,8 +154,8 @@ final class OnnxRuntimeEngine implements Engine {
 
     /** Every step of this engine brings its logits. */
     @Override
-    public CompletionStage<StepResult> fetchLogits(StepResult result) {
-        return result.hasLogits() ? CompletableFuture.completedFuture(result)
+    public CompletionStage<StepResult> fetchLogits(StepResult result, int b, int r) {
+        return result.hasLogits(b, r) ? CompletableFuture.completedFuture(result)
                 : CompletableFuture.failedFuture(new EngineException("a draft has no logits to fetch"));
     }
 

@@ -104,8 +104,8 @@ public final class OnnxRuntimeEngines {
         }
 
         @Override
-        public CompletionStage<StepResult> fetchLogits(StepResult result) {
-            return engine.fetchLogits(result);
+        public CompletionStage<StepResult> fetchLogits(StepResult result, int b, int r) {
+            return engine.fetchLogits(result, b, r);
         }
 
         @Override

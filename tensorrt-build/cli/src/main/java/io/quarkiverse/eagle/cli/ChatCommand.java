@@ -52,6 +52,9 @@ final class ChatCommand implements Callable<Integer> {
         if (system != null && decoding.raw()) {
             throw new UsageException("--system has no place in a raw prompt; leave out --system or --raw");
         }
+        if (prompt != null && (decoding.raw() ? prompt.isEmpty() : prompt.isBlank())) {
+            throw new UsageException("the prompt is empty; write one: eagle chat \"…\"");
+        }
         if (idsIn != null) {
             batch();
         } else if (prompt == null && terminal.inputIsTerminal()) {

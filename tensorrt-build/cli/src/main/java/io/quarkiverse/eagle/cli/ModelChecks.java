@@ -81,7 +81,7 @@ final class ModelChecks {
             }
             CostCurve withoutDraft = engines.draft() != null ? null
                     : CostMeasurement.measure(engines.target(), engines.target().shape().maxRows());
-            try (SpeculativeModel model = SpeculativeModel.open(bundle, engines,
+            try (SpeculativeModel model = SpeculativeModel.open(bundle, () -> engines,
                     new ModelOptions(null, null, ModelOptions.DEFAULT_QUEUE_LIMIT, emission))) {
                 note.accept(Check.ok("engines", String.format(Locale.ROOT, "opened in %.1f s", openSeconds)));
                 decode(model, withoutDraft);

@@ -11,8 +11,18 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class EagleCommandTest {
+
+    @ParameterizedTest
+    @ValueSource(strings = { "", "  " })
+    void anEmptyPromptIsWrongUse(String prompt) {
+        CommandRun run = CommandRun.eagle("chat", prompt);
+        assertThat(run.status()).isEqualTo(2);
+        assertThat(run.err()).contains("the prompt is empty").hasLineCount(1);
+        assertThat(run.out()).isEmpty();
+    }
 
     @ParameterizedTest(name = "eagle {0}")
     @CsvSource(delimiter = '|', quoteCharacter = '`', value = {

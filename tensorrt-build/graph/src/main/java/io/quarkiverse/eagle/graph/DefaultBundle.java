@@ -40,7 +40,7 @@ public final class DefaultBundle {
     private static final List<String> HEAD_FILES = List.of("config.json", "model.safetensors", "token_frequency.json",
             "acceptance.json");
     /** Changes whenever the graphs or the head do, so that an older version's bundle is not taken for this one's. */
-    private static final String NAME = "smollm2-135m-instruct-int8-v3";
+    private static final String NAME = "smollm2-135m-instruct-int8-v4";
     private static final int SLOTS = 8;
     private static final int MAX_LENGTH = 2048;
     private static final int DRAFT_VOCABULARY = 8192;
@@ -124,8 +124,9 @@ public final class DefaultBundle {
 
     private static void build(Path cacheFolder, Path bundle, ProgressListener progress) throws IOException {
         removeLeftovers(bundle.getParent());
-        Path headFolder = Files.createTempDirectory(bundle.getParent(), HEAD);
+        Path extracted = Files.createTempDirectory(bundle.getParent(), HEAD);
         try {
+            Path headFolder = Files.createDirectory(extracted.resolve(HEAD));
             extractHead(headFolder);
             try (ModelSource model = ModelSources.openModel(CHECKPOINT, cacheFolder.resolve("downloads"), progress);
                     DraftHead head = ModelSources.openHead(headFolder.toString(), cacheFolder.resolve("downloads"),
@@ -135,7 +136,7 @@ public final class DefaultBundle {
                 new BundleBuilder(options, progress).build(model, head, Acceptance.read(headFolder), bundle);
             }
         } finally {
-            BundleBuilder.delete(headFolder);
+            BundleBuilder.delete(extracted);
         }
     }
 

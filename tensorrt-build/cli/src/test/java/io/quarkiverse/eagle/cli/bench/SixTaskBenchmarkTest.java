@@ -31,7 +31,7 @@ class SixTaskBenchmarkTest {
     @BeforeAll
     static void open() {
         Bundle bundle = Bundle.open(DefaultBundle.ensure(DefaultBundle.cacheFolder(), ProgressListener.NONE));
-        model = SpeculativeModel.open(bundle, OnnxRuntimeEngines.open(bundle, new OnnxRuntimeOptions(1, 0, false)),
+        model = SpeculativeModel.open(bundle, () -> OnnxRuntimeEngines.open(bundle, new OnnxRuntimeOptions(1, 0, false)),
                 new ModelOptions(null, null, 4, Runnable::run));
     }
 

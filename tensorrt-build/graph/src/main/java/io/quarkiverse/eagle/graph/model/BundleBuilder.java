@@ -92,8 +92,9 @@ public final class BundleBuilder {
                 knownAnswer = KnownAnswerGraph.FILE;
             }
             model.writeTokenizer(folder);
-            Bundle.write(folder, new BundleManifest(BundleManifest.FORMAT_VERSION, model.name(), model.checkpoint().source(),
-                    head == null ? null : head.source(), options.runtime().text(), options.precision().text(),
+            Bundle.write(folder, new BundleManifest(BundleManifest.FORMAT_VERSION, model.name(),
+                    origin(model.checkpoint().source()),
+                    head == null ? null : origin(head.source()), options.runtime().text(), options.precision().text(),
                     options.update().text(), options.maxLength(), options.slots(), config.bosId(), config.eosIds(),
                     new BundleManifest.Model(config.family(), config.vocabulary(), config.hidden(), config.intermediate(),
                             config.layers(), config.heads(), config.kvHeads(), config.headDim(), config.normEpsilon(),
@@ -102,6 +103,12 @@ public final class BundleBuilder {
         } finally {
             progress.end();
         }
+    }
+
+    /** The end of a source's path: the same wherever a bundle is built, so that equal bundles have equal checksums. */
+    private static String origin(String source) {
+        Path path = Path.of(source);
+        return path.subpath(Math.max(0, path.getNameCount() - 2), path.getNameCount()).toString().replace('\\', '/');
     }
 
     /** Roughly what will be written, for the progress bar. */

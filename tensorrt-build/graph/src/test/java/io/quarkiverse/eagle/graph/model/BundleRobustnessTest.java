@@ -6,17 +6,13 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.function.IntConsumer;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 import org.junit.jupiter.api.BeforeEach;
@@ -266,8 +262,7 @@ class BundleRobustnessTest {
         Path file = bundle.resolve(BundleManifest.FILE);
         BundleManifest manifest = Bundle.open(bundle).manifest();
         byte[] whole = Files.readAllBytes(file);
-        BitSet names = fieldNames(new String(whole, StandardCharsets.UTF_8));
-        for (int i = names.nextClearBit(0); i < whole.length; i = names.nextClearBit(i + 1)) {
+        for (int i = 0; i < whole.length; i++) {
             flip(file, i);
             try {
                 assertThat(Bundle.openUnverified(bundle).manifest()).as("with byte %d flipped", i).isEqualTo(manifest);
@@ -281,15 +276,6 @@ class BundleRobustnessTest {
         assertRefused(bundle, file.toString());
         Files.delete(file);
         assertRefused(bundle, "it has no bundle.json");
-    }
-
-    private static BitSet fieldNames(String json) {
-        BitSet names = new BitSet();
-        Matcher matcher = Pattern.compile("\"\\w+\" :").matcher(json);
-        while (matcher.find()) {
-            names.set(matcher.start(), matcher.end());
-        }
-        return names;
     }
 
     private static void flip(Path file, int offset) throws IOException {

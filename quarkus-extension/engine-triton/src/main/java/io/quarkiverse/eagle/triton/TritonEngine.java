@@ -1,0 +1,338 @@
+package io.quarkiverse.eagle.triton;
+
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Executor;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
+
+import org.jboss.logging.Logger;
+
+import io.quarkiverse.eagle.engine.Engine;
+import io.quarkiverse.eagle.engine.EngineException;
+import io.quarkiverse.eagle.engine.EngineShape;
+import io.quarkiverse.eagle.engine.PoolLostException;
+import io.quarkiverse.eagle.engine.StepRequest;
+import io.quarkiverse.eagle.engine.StepResult;
+import io.quarkiverse.eagle.triton.client.TritonException;
+
+/**
+ * An engine that a Triton server hosts. Holds a lease of the host's slots and keeps it alive; its slot i is slot first + i
+ * there.
+ * <p>
+ * When the server or the lease is lost, the step that finds it out fails with a {@link PoolLostException}; every step after
+ * that
+ * makes one attempt to get new slots, at the next server, before it runs. So no step ever runs on rows that its caller did not
+ * write, whatever happened in between.
+ */
+final class TritonEngine implements Engine {
+
+    private static final Logger LOG = Logger.getLogger(TritonEngine.class);
+
+    private static final ScheduledThreadPoolExecutor LEASES = leases();
+    private static final Executor CONNECTOR = Executors.newCachedThreadPool(task -> daemon(task, "eagle-triton-connect"));
+
+    private final HostAccess host;
+    private final String model;
+    private final Runnable whenClosed;
+    private final ReentrantLock lock = new ReentrantLock();
+    /** Null while there is none. */
+    private HostSession session;
+    /** A loss that no step has failed of yet. */
+    private PoolLostException unreported;
+    /** Steps and fetches run one after the other. */
+    private CompletableFuture<StepResult> last = CompletableFuture.completedFuture(null);
+    private StepResult lastResult;
+    private long steps;
+    private ScheduledFuture<?> renewal;
+    private boolean closed;
+
+    private static ScheduledThreadPoolExecutor leases() {
+        ScheduledThreadPoolExecutor leases = new ScheduledThreadPoolExecutor(1, task -> daemon(task, "eagle-triton-leases"));
+        leases.setRemoveOnCancelPolicy(true);
+        return leases;
+    }
+
+    private static Thread daemon(Runnable task, String name) {
+        Thread thread = new Thread(task, name);
+        thread.setDaemon(true);
+        return thread;
+    }
+
+    /**
+     * @param session the first lease
+     * @param whenClosed run once, at the end of {@link #close()}
+     */
+    TritonEngine(HostAccess host, HostSession session, Runnable whenClosed) {
+        this.host = host;
+        this.model = host.model();
+        this.whenClosed = whenClosed;
+        begin(session, false);
+    }
+
+    private void begin(HostSession opened, boolean again) {
+        lock.lock();
+        try {
+            if (closed) {
+                opened.release();
+                throw closedException();
+            }
+            session = opened;
+            unreported = null;
+            long period = Math.max(1, TimeUnit.SECONDS.toNanos(opened.leaseSeconds()) / 3);
+            renewal = LEASES.scheduleAtFixedRate(() -> renew(opened, period), period, period, TimeUnit.NANOSECONDS);
+        } finally {
+            lock.unlock();
+        }
+        host.options().listener().connected(model, opened.connection().endpoint(), again);
+    }
+
+    private EngineException closedException() {
+        return new EngineException("the engine " + model + " is closed");
+    }
+
+    @Override
+    public EngineShape shape() {
+        return host.shape();
+    }
+
+    @Override
+    public CompletionStage<StepResult> step(StepRequest request, StepResult result) {
+        return inTurn(() -> runStep(request, result));
+    }
+
+    @Override
+    public CompletionStage<StepResult> fetchLogits(StepResult result, int b, int r) {
+        if (result.hasLogits(b, r)) {
+            return CompletableFuture.completedFuture(result);
+        }
+        if (shape().vocabulary() == 0) {
+            return CompletableFuture.failedFuture(new EngineException("a draft has no logits to fetch"));
+        }
+        return inTurn(() -> runFetch(result, b, r));
+    }
+
+    private interface Work {
+        CompletableFuture<StepResult> run();
+    }
+
+    private CompletableFuture<StepResult> inTurn(Work work) {
+        lock.lock();
+        try {
+            if (closed) {
+                return CompletableFuture.failedFuture(closedException());
+            }
+            last = last.isDone() ? work.run()
+                    : last.handle((result, failure) -> null).thenCompose(nothing -> work.run());
+            return last;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private CompletableFuture<StepResult> runStep(StepRequest request, StepResult result) {
+        HostSession current;
+        lock.lock();
+        try {
+            lastResult = null;
+            if (session != null && !session.isOpen()) {
+                lose(session, PoolLostException.unreachable("the connection to " + model + " broke since the last step", null));
+            }
+            if (unreported != null) {
+                PoolLostException reason = unreported;
+                unreported = null;
+                return CompletableFuture.failedFuture(reason);
+            }
+            current = session;
+        } finally {
+            lock.unlock();
+        }
+        return current != null ? send(current, request, result)
+                : CompletableFuture.supplyAsync(this::reopen, CONNECTOR)
+                        .thenCompose(opened -> send(opened, request, result));
+    }
+
+    private HostSession reopen() {
+        try {
+            HostSession opened = host.open();
+            begin(opened, true);
+            LOG.infof("%s has a new pool at %s", model, opened.connection());
+            return opened;
+        } catch (HostAccess.NoSlotsException e) {
+            // Somebody else was quicker; it may finish, or another server may have room.
+            throw PoolLostException.unreachable(e.getMessage(), e);
+        }
+    }
+
+    private CompletableFuture<StepResult> send(HostSession current, StepRequest request, StepResult result) {
+        long startedAt = System.nanoTime();
+        int rows = request.batch() * request.rows();
+        long number = ++steps;
+        return answered(current, () -> current.step(request, result, number), done -> {
+            lock.lock();
+            try {
+                lastResult = done;
+            } finally {
+                lock.unlock();
+            }
+            host.options().listener().stepped(model, rows, System.nanoTime() - startedAt);
+            return done;
+        });
+    }
+
+    private CompletableFuture<StepResult> runFetch(StepResult result, int b, int r) {
+        HostSession current;
+        lock.lock();
+        try {
+            current = session;
+            if (current == null) {
+                unreported = null;
+                return CompletableFuture.failedFuture(
+                        PoolLostException.unreachable("the pool of " + model + " was lost before logits were fetched", null));
+            }
+            if (result != lastResult) {
+                return CompletableFuture.failedFuture(
+                        new EngineException("logits can be fetched of the last step only, and of one that succeeded"));
+            }
+        } finally {
+            lock.unlock();
+        }
+        return answered(current, () -> current.logits(result, b, r, steps), done -> done);
+    }
+
+    /** Sends a request; its answer counts only while the session that it belongs to still does. */
+    private CompletableFuture<StepResult> answered(HostSession current, Work request,
+            Function<StepResult, StepResult> whenDone) {
+        CompletableFuture<StepResult> answer;
+        try {
+            answer = request.run();
+        } catch (RuntimeException e) {
+            return CompletableFuture.failedFuture(failure(current, e));
+        }
+        return answer.handle((done, thrown) -> {
+            Throwable failure = thrown instanceof CompletionException && thrown.getCause() != null ? thrown.getCause() : thrown;
+            if (failure != null) {
+                throw failure(current, failure);
+            }
+            if (!isCurrent(current)) {
+                throw new PoolLostException("the lease of " + model + " was lost while a step ran", null);
+            }
+            return whenDone.apply(done);
+        });
+    }
+
+    private boolean isCurrent(HostSession asked) {
+        lock.lock();
+        try {
+            return session == asked;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** What a step fails with; the session is given up unless nothing was touched. */
+    private EngineException failure(HostSession current, Throwable thrown) {
+        HostFault fault = thrown instanceof TritonException ? HostFault.in(thrown) : null;
+        if (fault == HostFault.EAGLE_INVALID) {
+            return new EngineException(model + " refused a step: " + thrown.getMessage(), thrown);
+        }
+        PoolLostException loss = null;
+        if (fault == HostFault.EAGLE_EPOCH_CHANGED || fault == HostFault.EAGLE_LEASE_LOST) {
+            loss = PoolLostException.unreachable("the pool of " + model + " was lost: " + thrown.getMessage(), thrown);
+        } else if (fault == HostFault.EAGLE_STEP_FAILED
+                || thrown instanceof TritonException triton && triton.isRetryable()) {
+            loss = new PoolLostException("the pool of " + model + " was lost in a step: " + thrown.getMessage(), thrown);
+        }
+        lock.lock();
+        try {
+            if (loss == null) {
+                lose(current, PoolLostException.unreachable("the pool of " + model + " was given up", thrown));
+                unreported = null;
+                return thrown instanceof EngineException engine ? engine
+                        : new EngineException("a step of " + model + " failed: " + thrown.getMessage(), thrown);
+            }
+            lose(current, loss);
+            unreported = null; // this step reports it
+            return loss;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Gives a session up, under the lock. */
+    private void lose(HostSession lost, PoolLostException reason) {
+        if (session != lost) {
+            return;
+        }
+        session = null;
+        lastResult = null;
+        unreported = reason;
+        renewal.cancel(false);
+        host.doubt(lost);
+        lost.close();
+        host.options().listener().lost(model, lost.connection().endpoint(), reason);
+    }
+
+    /** Keeps the lease while no steps do. */
+    private void renew(HostSession held, long period) {
+        if (!isCurrent(held) || !held.isOpen() || held.idleNanos() < period / 2) {
+            return; // lost, or the next step finds out, or a step has renewed it
+        }
+        held.renew().whenComplete((kept, thrown) -> {
+            Throwable failure = thrown instanceof CompletionException && thrown.getCause() != null ? thrown.getCause() : thrown;
+            HostFault fault = failure == null ? null : HostFault.in(failure);
+            if (Boolean.TRUE.equals(kept)) {
+                return;
+            }
+            if (failure != null && fault != HostFault.EAGLE_EPOCH_CHANGED && fault != HostFault.EAGLE_LEASE_LOST
+                    && fault != HostFault.EAGLE_NO_SLOTS && fault != HostFault.EAGLE_INVALID) {
+                LOG.debugf("the lease of %s was not renewed this time: %s", model, failure.getMessage());
+                return;
+            }
+            lock.lock();
+            try {
+                lose(held, PoolLostException.unreachable("the lease of " + model + " was lost"
+                        + (failure == null ? "" : ": " + failure.getMessage()), failure));
+            } finally {
+                lock.unlock();
+            }
+        });
+    }
+
+    @Override
+    public void close() {
+        CompletableFuture<StepResult> running;
+        lock.lock();
+        try {
+            if (closed) {
+                return;
+            }
+            closed = true;
+            running = last;
+        } finally {
+            lock.unlock();
+        }
+        running.handle((result, failure) -> null).join();
+        HostSession held;
+        lock.lock();
+        try {
+            held = session;
+            session = null;
+            renewal.cancel(false);
+        } finally {
+            lock.unlock();
+        }
+        try {
+            if (held != null && !held.release()) {
+                LOG.debugf("the lease of %s was not given back; it expires in %d s", model, held.leaseSeconds());
+            }
+        } finally {
+            whenClosed.run();
+        }
+    }
+}
