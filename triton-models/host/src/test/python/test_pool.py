@@ -1,0 +1,71 @@
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+import tiny_bundle
+from eagle_host.bundle import Bundle
+from eagle_host.memory import HostMemory
+from eagle_host.pool import GrowingKvPool, KvPool
+
+SLOTS = 3
+
+
+class PoolTest(unittest.TestCase):
+    def setUp(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            self.graph = Bundle(tiny_bundle.write(Path(folder)), "target").graph
+        self.memory = HostMemory()
+
+    def rows_of(self, pool: KvPool, tensor: int, slot: int) -> np.ndarray:
+        """float32 [kv_heads, rows, head_dim]"""
+        into = np.empty(pool.shape(1)[1:], np.float32)
+        self.memory.read(pool.addresses(slot)[tensor], into)
+        return into
+
+    def fill(self, pool: KvPool) -> list[list[np.ndarray]]:
+        values = np.random.default_rng(7)
+        written = []
+        for tensor in range(len(pool.past)):
+            written.append([values.random(pool.shape(1)[1:], np.float32) for _ in range(SLOTS)])
+            for slot in range(SLOTS):
+                self.memory.write(pool.addresses(slot)[tensor], written[tensor][slot])
+        return written
+
+    def test_names_and_shapes_are_those_of_the_graph(self) -> None:
+        pool = KvPool(self.memory, self.graph, SLOTS, 48)
+        self.assertEqual(pool.past, ["past_k_0", "past_v_0", "past_k_1", "past_v_1"])
+        self.assertEqual(pool.present[3], "present_v_1")
+        self.assertEqual(pool.shape(2), (2, 2, 48, 4))
+        self.assertEqual(pool.addresses(1), [address + 2 * 48 * 4 * 4 for address in pool.addresses(0)])
+
+    def test_a_layout_that_grows_keeps_every_row(self) -> None:
+        pool = GrowingKvPool(self.memory, self.graph, SLOTS, 1000)
+        self.assertTrue(pool.ensure_rows(10))
+        self.assertEqual(pool.rows, 64)
+        before = self.fill(pool)
+        lengths = [64]
+        # Past its capacity the pool moves; within it, it is spread where it lies.
+        for needed in (65, 129, 250, 700, 1000):
+            self.assertTrue(pool.ensure_rows(needed))
+            self.assertGreaterEqual(pool.rows, needed)
+            self.assertEqual(pool.rows % 64, 0)
+            lengths.append(pool.rows)
+            for tensor, slots in enumerate(before):
+                for slot, rows in enumerate(slots):
+                    np.testing.assert_array_equal(self.rows_of(pool, tensor, slot)[:, :64], rows)
+        self.assertEqual(lengths, [64, 128, 192, 320, 832, 1024])
+        self.assertFalse(pool.ensure_rows(1001))
+        with self.assertRaisesRegex(ValueError, "needs 1025 rows of a pool that has 1024"):
+            pool.ensure_rows(1025)
+
+    def test_clearing_forgets_the_slots_and_no_others(self) -> None:
+        for pool in (KvPool(self.memory, self.graph, SLOTS, 48), GrowingKvPool(self.memory, self.graph, SLOTS, 48)):
+            pool.clear(0, SLOTS)
+            pool.ensure_rows(48)
+            before = self.fill(pool)
+            pool.clear(1, 1)
+            for tensor, slots in enumerate(before):
+                self.assertFalse(self.rows_of(pool, tensor, 1).any())
+                for slot in (0, 2):
+                    np.testing.assert_array_equal(self.rows_of(pool, tensor, slot), slots[slot])
