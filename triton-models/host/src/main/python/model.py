@@ -13,6 +13,10 @@ from eagle_host.errors import Code, HostError
 from eagle_host.host import Host
 from eagle_host.metrics import Metrics
 
+_STATUS = {Code.EPOCH_CHANGED: "NOT_FOUND", Code.LEASE_LOST: "NOT_FOUND", Code.NO_SLOTS: "UNAVAILABLE",
+           Code.INVALID: "INVALID_ARG", Code.STEP_FAILED: "INTERNAL"}
+"""Names of Triton's error codes: the backend brings the codes themselves only after it has read this file."""
+
 
 class TritonPythonModel:
     """One instance, one engine, one pool; a new instance has a new epoch."""
@@ -27,11 +31,6 @@ class TritonPythonModel:
         # The version's folder is where a relative path begins; an absolute one stands for itself.
         folder = Path(args["model_repository"]) / args["model_version"] / parameters["bundle"]
         self._host = Host.open(folder, parameters["role"], options, float(parameters.get("lease_seconds", "60")))
-        # The backend fills its module in after it has imported this one.
-        error = pb_utils.TritonError
-        self._status = {Code.EPOCH_CHANGED: error.NOT_FOUND, Code.LEASE_LOST: error.NOT_FOUND,
-                        Code.NO_SLOTS: error.UNAVAILABLE, Code.INVALID: error.INVALID_ARG,
-                        Code.STEP_FAILED: error.INTERNAL}
         # Servers before 23.05 have no metrics of models.
         self._metrics = Metrics(pb_utils, self._host, args["model_name"]) if hasattr(pb_utils, "MetricFamily") else None
 
@@ -43,7 +42,8 @@ class TritonPythonModel:
             inputs = {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
             outputs = self._host.answer(json.loads(request.parameters()), inputs)
         except HostError as e:
-            return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(e), self._status[e.code]))
+            return pb_utils.InferenceResponse(
+                error=pb_utils.TritonError(str(e), getattr(pb_utils.TritonError, _STATUS[e.code])))
         wanted = request.requested_output_names()
         return pb_utils.InferenceResponse(
             [pb_utils.Tensor(name, value) for name, value in outputs.items() if name in wanted])

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
@@ -23,6 +24,9 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 
 /** An engine bundle on disk. Opening it checks the manifest and every file's size and SHA-256 before anything is used. */
 public final class Bundle {
+
+    /** Files that every user of a bundle reads, wherever its engines run. */
+    private static final Set<String> TEXT = Set.of(BundleManifest.TOKENIZER, BundleManifest.CHAT_TEMPLATE);
 
     private static final int HASH_CHUNK = 8 << 20;
 
@@ -47,10 +51,24 @@ public final class Bundle {
      */
     public static Bundle open(Path folder) {
         Bundle bundle = openUnverified(folder);
-        bundle.manifest.files().parallelStream().map(bundle::damage).filter(Objects::nonNull).findFirst()
-                .ifPresent(damage -> {
-                    throw new BundleException(damage + " Build the bundle again: eagle build … --out " + folder);
-                });
+        bundle.verify(bundle.manifest.files());
+        return bundle;
+    }
+
+    private void verify(List<BundleManifest.FileEntry> files) {
+        files.parallelStream().map(this::damage).filter(Objects::nonNull).findFirst().ifPresent(damage -> {
+            throw new BundleException(damage + " Build the bundle again: eagle build … --out " + folder);
+        });
+    }
+
+    /**
+     * Opens a bundle whose engines run elsewhere: tokenizer and chat template are verified, weights need not be here.
+     *
+     * @throws BundleException as {@link #open}
+     */
+    public static Bundle openText(Path folder) {
+        Bundle bundle = openUnverified(folder);
+        bundle.verify(bundle.manifest.files().stream().filter(entry -> TEXT.contains(entry.path())).toList());
         return bundle;
     }
 

@@ -28,6 +28,7 @@ import io.quarkus.deployment.builditem.ShutdownContextBuildItem;
 import io.quarkus.deployment.pkg.steps.NativeOrNativeSourcesBuild;
 import io.quarkus.runtime.RuntimeValue;
 import io.quarkus.runtime.configuration.ConfigurationException;
+import io.quarkus.tls.deployment.spi.TlsRegistryBuildItem;
 
 /** Opens the application's models at start-up and makes them beans. */
 class EagleProcessor {
@@ -61,9 +62,9 @@ class EagleProcessor {
 
     @BuildStep
     @Record(ExecutionTime.RUNTIME_INIT)
-    void open(EagleModelsBuildItem models, EagleRecorder recorder, ShutdownContextBuildItem shutdown,
+    void open(EagleModelsBuildItem models, EagleRecorder recorder, TlsRegistryBuildItem tls, ShutdownContextBuildItem shutdown,
             BuildProducer<SyntheticBeanBuildItem> beans) {
-        RuntimeValue<OpenModels> open = recorder.open(models.names(), shutdown);
+        RuntimeValue<OpenModels> open = recorder.open(models.names(), tls.registry(), shutdown);
         beans.produce(SyntheticBeanBuildItem.configure(OpenModels.class).scope(Singleton.class).runtimeValue(open)
                 .unremovable().setRuntimeInit().done());
         for (String name : models.names()) {

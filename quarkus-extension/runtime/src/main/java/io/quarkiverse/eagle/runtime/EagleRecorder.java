@@ -14,6 +14,7 @@ import io.quarkiverse.eagle.decode.SpeculativeModel;
 import io.quarkus.runtime.RuntimeValue;
 import io.quarkus.runtime.ShutdownContext;
 import io.quarkus.runtime.annotations.Recorder;
+import io.quarkus.tls.TlsConfigurationRegistry;
 import io.smallrye.mutiny.infrastructure.Infrastructure;
 
 /** Opens the models when the application starts, so that whatever is wrong with one is said then. */
@@ -32,12 +33,13 @@ public class EagleRecorder {
     }
 
     /** Opens models one after the other; each is closed when the application stops, or when a later one fails. */
-    public RuntimeValue<OpenModels> open(List<String> names, ShutdownContext shutdown) {
+    public RuntimeValue<OpenModels> open(List<String> names, Supplier<TlsConfigurationRegistry> tls,
+            ShutdownContext shutdown) {
         Map<String, ServedModel> models = new LinkedHashMap<>();
         for (String name : names) {
             long start = System.nanoTime();
             ModelConfig modelConfig = config.getValue().models().get(name);
-            SpeculativeModel model = new ModelOpening(name, modelConfig, WORKERS).open();
+            SpeculativeModel model = new ModelOpening(name, modelConfig, WORKERS, tls).open();
             shutdown.addShutdownTask(model::close);
             LOG.infof("Model %s opened from %s in %d ms", model.name(), modelConfig.bundle().orElseThrow(),
                     Duration.ofNanos(System.nanoTime() - start).toMillis());

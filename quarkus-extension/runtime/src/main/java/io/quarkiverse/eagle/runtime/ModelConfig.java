@@ -1,12 +1,16 @@
 package io.quarkiverse.eagle.runtime;
 
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 
 import io.quarkiverse.eagle.draft.EagleDrafter;
 import io.quarkiverse.eagle.draft.PlainDrafter;
 import io.quarkus.runtime.annotations.ConfigDocDefault;
+import io.quarkus.runtime.annotations.ConfigDocMapKey;
 import io.quarkus.runtime.annotations.ConfigGroup;
 import io.smallrye.config.WithDefault;
 
@@ -55,10 +59,25 @@ public interface ModelConfig {
     @WithDefault("256")
     int queueLimit();
 
+    /**
+     * How long an engine that cannot be reached is tried again before its generations fail. Meanwhile they wait, and go on
+     * where
+     * they stopped.
+     */
+    @WithDefault("30s")
+    Duration recovery();
+
+    /** The Triton server, with {@code engine=triton}. */
+    TritonConfig triton();
+
     /** What runs an engine. */
     enum EngineKind {
         /** ONNX Runtime in this process, on the CPU. */
-        ONNXRUNTIME
+        ONNXRUNTIME,
+        /**
+         * A Triton server that hosts the bundle's graphs; of the bundle only manifest, tokenizer and chat template are read.
+         */
+        TRITON
     }
 
     /** What proposes the tokens that a step verifies. */
@@ -92,5 +111,53 @@ public interface ModelConfig {
 
         /** Levels of the tree, 1 to 16. The paper's mode is 6. */
         int depth();
+    }
+
+    /** Where and how engines at Triton are reached. */
+    @ConfigGroup
+    interface TritonConfig {
+
+        /** Servers as {@code host:port} of their gRPC service, in order of preference; the next one is taken when one fails. */
+        @WithDefault("localhost:8001")
+        List<String> endpoints();
+
+        /**
+         * The TLS configuration ({@code quarkus.tls."name".…}) that connections are encrypted with: its trust store verifies
+         * the
+         * server, its key store is shown to servers that want a client certificate. Without it connections are plain text.
+         */
+        Optional<String> tlsConfigurationName();
+
+        /**
+         * Metadata of every call. A server that restricts a protocol with
+         * {@code --grpc-restricted-protocol=inference:key=SECRET}
+         * wants {@code triton-grpc-protocol-key=SECRET}.
+         */
+        @ConfigDocMapKey("header-name")
+        Map<String, String> headers();
+
+        /** Deadline of the calls that open a model. */
+        @WithDefault("10s")
+        Duration callTimeout();
+
+        /** How long a step may take before its engine counts as lost. */
+        @WithDefault("60s")
+        Duration stepTimeout();
+
+        /**
+         * Silence after which a connection is probed. Triton takes probes more often than every five minutes for abuse unless
+         * it
+         * is started with a shorter {@code --grpc-http2-min-recv-ping-interval-without-data}.
+         */
+        @WithDefault("6m")
+        Duration keepAlive();
+
+        /** How long such a probe may stay unanswered before the connection is given up. */
+        @WithDefault("20s")
+        Duration keepAliveTimeout();
+
+        /** Whether tensors go through shared memory, for a server on this machine that runs as the same user. */
+        @WithDefault("false")
+        boolean sharedMemory();
     }
 }

@@ -4,16 +4,26 @@ import java.nio.file.Path;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.Executor;
+import java.util.function.Supplier;
+
+import javax.net.ssl.SSLContext;
 
 import io.quarkiverse.eagle.InvalidRequestException;
 import io.quarkiverse.eagle.TreeBudget;
 import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.decode.ModelOptions;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
+import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.EnginePair;
 import io.quarkiverse.eagle.onnxruntime.OnnxRuntimeEngines;
 import io.quarkiverse.eagle.onnxruntime.OnnxRuntimeOptions;
+import io.quarkiverse.eagle.triton.TritonEngines;
+import io.quarkiverse.eagle.triton.TritonOptions;
+import io.quarkiverse.eagle.triton.client.TritonClientOptions;
+import io.quarkiverse.eagle.triton.client.TritonTls;
 import io.quarkus.runtime.configuration.ConfigurationException;
+import io.quarkus.tls.TlsConfiguration;
+import io.quarkus.tls.TlsConfigurationRegistry;
 
 /**
  * From a model's configuration to the open model. Checks what is cheap to check first; every error names the property to
@@ -24,9 +34,14 @@ final class ModelOpening {
     private final String name;
     private final ModelConfig config;
     private final Executor emission;
+    private final Supplier<TlsConfigurationRegistry> tls;
 
-    /** @param emission runs the subscribers of the model */
-    ModelOpening(String name, ModelConfig config, Executor emission) {
+    /**
+     * @param emission runs the subscribers of the model
+     * @param tls the application's TLS configurations, looked at when the model wants one
+     */
+    ModelOpening(String name, ModelConfig config, Executor emission, Supplier<TlsConfigurationRegistry> tls) {
+        this.tls = tls;
         this.name = name;
         this.config = config;
         this.emission = emission;
@@ -34,14 +49,16 @@ final class ModelOpening {
 
     /** @throws ConfigurationException a property is missing or wrong, or what it points to is */
     SpeculativeModel open() {
-        OnnxRuntimeOptions engineOptions = new OnnxRuntimeOptions(positive("slots", config.slots()),
-                positive("threads", config.threads()), config.spinning());
+        Opener engines = engines();
         ModelOptions options = new ModelOptions(config.drafter().map(ModelConfig.DrafterKind::drafter).orElse(null),
-                budget(), positive("queue-limit", OptionalInt.of(config.queueLimit())), emission);
+                budget(), positive("queue-limit", OptionalInt.of(config.queueLimit())), emission)
+                .withRecovery(config.recovery());
         Path folder = config.bundle().orElseThrow(this::bundleIsNotSet);
         try {
-            Bundle bundle = Bundle.open(folder);
-            return SpeculativeModel.open(bundle, () -> engines(bundle, engineOptions), options);
+            Bundle bundle = config.engine() == ModelConfig.EngineKind.TRITON ? Bundle.openText(folder) : Bundle.open(folder);
+            return SpeculativeModel.open(bundle, () -> engines.open(bundle), options);
+        } catch (ConfigurationException e) {
+            throw e;
         } catch (InvalidRequestException e) {
             throw wrong("drafter", e);
         } catch (RuntimeException e) {
@@ -49,10 +66,61 @@ final class ModelOpening {
         }
     }
 
-    private EnginePair engines(Bundle bundle, OnnxRuntimeOptions options) {
+    /** From a bundle to its engines. */
+    private interface Opener {
+        EnginePair open(Bundle bundle);
+    }
+
+    /** Checks what the engines are opened with, before anything is opened. */
+    private Opener engines() {
+        int slots = positive("slots", config.slots());
+        int threads = positive("threads", config.threads());
         return switch (config.engine()) {
-            case ONNXRUNTIME -> OnnxRuntimeEngines.open(bundle, options);
+            case ONNXRUNTIME -> {
+                OnnxRuntimeOptions options = new OnnxRuntimeOptions(slots, threads, config.spinning());
+                yield bundle -> OnnxRuntimeEngines.open(bundle, options);
+            }
+            case TRITON -> {
+                TritonOptions options = triton().withSlots(slots);
+                yield bundle -> atTriton(bundle, options);
+            }
         };
+    }
+
+    private EnginePair atTriton(Bundle bundle, TritonOptions options) {
+        try {
+            return TritonEngines.open(bundle, options);
+        } catch (EngineException e) {
+            throw wrong("triton", e);
+        }
+    }
+
+    private TritonOptions triton() {
+        ModelConfig.TritonConfig triton = config.triton();
+        try {
+            TritonClientOptions client = TritonClientOptions.of(triton.endpoints().toArray(String[]::new))
+                    .withHeaders(triton.headers()).withCallTimeout(triton.callTimeout())
+                    .withKeepAlive(triton.keepAlive(), triton.keepAliveTimeout());
+            if (triton.tlsConfigurationName().isPresent()) {
+                client = client.withTls(TritonTls.of(sslContext(triton.tlsConfigurationName().get())));
+            }
+            return TritonOptions.of(client).withStepTimeout(triton.stepTimeout()).withSharedMemory(triton.sharedMemory());
+        } catch (IllegalArgumentException e) {
+            throw wrong("triton", e);
+        }
+    }
+
+    private SSLContext sslContext(String configuration) {
+        String property = EagleConfig.property(name, "triton.tls-configuration-name");
+        TlsConfiguration found = tls.get().get(configuration).orElseThrow(() -> new ConfigurationException(property + " is "
+                + configuration + ", but there is no such TLS configuration; add quarkus.tls.\"" + configuration + "\".…",
+                Set.of(property)));
+        try {
+            return found.createSSLContext();
+        } catch (Exception e) {
+            throw new ConfigurationException(property + " is " + configuration + ", which cannot be used: " + e.getMessage(), e,
+                    Set.of(property));
+        }
     }
 
     /** The value, or 0 for the engine's own default when it is not set. */

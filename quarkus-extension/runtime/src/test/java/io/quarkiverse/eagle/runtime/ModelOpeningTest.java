@@ -91,10 +91,20 @@ class ModelOpeningTest {
         }
     }
 
+    @Test
+    void anEndpointThatIsNoneNamesTheProperty() {
+        assertThatThrownBy(() -> open("coder", Map.of("quarkus.eagle.coder.engine", "triton",
+                "quarkus.eagle.coder.triton.endpoints", "gpu-1:eight")))
+                .isInstanceOf(ConfigurationException.class)
+                .hasMessageStartingWith("quarkus.eagle.\"coder\".triton cannot be used: ")
+                .hasMessageContaining("gpu-1:eight");
+    }
+
     private static void open(String name, Map<String, String> properties) {
         EagleConfig config = new SmallRyeConfigBuilder().addDiscoveredConverters().withMapping(EagleConfig.class)
                 .withSources(new PropertiesConfigSource(properties, "test", 100)).build()
                 .getConfigMapping(EagleConfig.class);
-        new ModelOpening(name, config.models().get(name), ForkJoinPool.commonPool()).open();
+        new ModelOpening(name, config.models().get(name), ForkJoinPool.commonPool(),
+                () -> null).open();
     }
 }

@@ -11,6 +11,8 @@ import io.quarkiverse.eagle.decode.ModelOptions;
 import io.quarkiverse.eagle.draft.CostCache;
 import io.quarkiverse.eagle.graph.DefaultBundle;
 import io.quarkiverse.eagle.onnxruntime.OnnxRuntimeOptions;
+import io.quarkiverse.eagle.triton.TritonOptions;
+import io.quarkiverse.eagle.triton.client.TritonClientOptions;
 import picocli.CommandLine.Option;
 
 /** The options of every command that decodes: which model, how to draft, how to sample. */
@@ -19,6 +21,10 @@ final class DecodingOptions {
     @Option(names = "--model", paramLabel = "BUNDLE", description = "Engine bundle to run; without it the default bundle,"
             + " which is built on first use.")
     private Path bundle;
+
+    @Option(names = "--triton", paramLabel = "HOST:PORT", split = ",", description = "Run the engines at this Triton server,"
+            + " whose models were made from the same bundle; several, separated by commas, in order of preference.")
+    private List<String> triton = List.of();
 
     @Option(names = "--drafter", paramLabel = "NAME", description = "eagle2, or none for plain decoding; without it eagle2"
             + " where the bundle has a draft head.")
@@ -97,7 +103,7 @@ final class DecodingOptions {
 
     /** What a step's time depends on beside the bundle. */
     private String setup() {
-        return Processor.current() + ", " + engines();
+        return Processor.current() + ", " + (triton.isEmpty() ? engines() : "Triton at " + triton);
     }
 
     /** Fails unless there is such a drafter. */
@@ -113,11 +119,22 @@ final class DecodingOptions {
         return new OnnxRuntimeOptions(1, threads, true);
     }
 
+    /** How engines at a Triton server are reached, checked; null when they run in this process. */
+    TritonOptions triton() {
+        try {
+            return triton.isEmpty() ? null
+                    : TritonOptions.of(TritonClientOptions.of(triton.toArray(String[]::new))).withSlots(1);
+        } catch (IllegalArgumentException e) {
+            throw new UsageException("--triton: " + e.getMessage());
+        }
+    }
+
     /** Fails on whatever is wrong with the options themselves, before any work. */
     void check() {
         generation();
         model(Runnable::run);
         engines();
+        triton();
     }
 
     /** The fixed tree, null for an adaptive one. */

@@ -33,6 +33,7 @@ public final class EagleCommand implements Runnable {
         CommandLine line = new CommandLine(eagle)
                 .addSubcommand(new ChatCommand(terminal))
                 .addSubcommand(new BuildCommand(terminal))
+                .addSubcommand(new RepositoryCommand(terminal))
                 .addSubcommand(new BenchCommand(terminal))
                 .addSubcommand(new DoctorCommand(terminal));
         Failures failures = new Failures(terminal, () -> eagle.verbose);

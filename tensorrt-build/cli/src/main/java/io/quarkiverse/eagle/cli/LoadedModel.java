@@ -10,8 +10,10 @@ import org.jboss.logging.Logger;
 import io.quarkiverse.eagle.ChatMessage;
 import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
+import io.quarkiverse.eagle.engine.EnginePair;
 import io.quarkiverse.eagle.onnxruntime.OnnxRuntimeEngines;
 import io.quarkiverse.eagle.text.ChatTemplate;
+import io.quarkiverse.eagle.triton.TritonEngines;
 
 /** A model with its engines in this process, and the thread that hands over its tokens. */
 final class LoadedModel implements AutoCloseable {
@@ -29,7 +31,7 @@ final class LoadedModel implements AutoCloseable {
     /** Opens the bundle that the options name; builds the default one when there is none yet. */
     static LoadedModel open(DecodingOptions options, Terminal terminal) {
         Path folder = options.bundle() != null ? options.bundle() : DefaultModel.ensure(terminal);
-        return open(Bundle.open(folder), options);
+        return open(options.triton() == null ? Bundle.open(folder) : Bundle.openText(folder), options);
     }
 
     private static LoadedModel open(Bundle bundle, DecodingOptions options) {
@@ -38,9 +40,14 @@ final class LoadedModel implements AutoCloseable {
             daemon(() -> prepareTemplates(bundle.chatTemplate()), "eagle-prepare").start();
         }
         return new LoadedModel(
-                SpeculativeModel.open(bundle, () -> OnnxRuntimeEngines.open(bundle, options.engines()),
+                SpeculativeModel.open(bundle, () -> engines(bundle, options),
                         options.model(emission)),
                 emission);
+    }
+
+    private static EnginePair engines(Bundle bundle, DecodingOptions options) {
+        return options.triton() == null ? OnnxRuntimeEngines.open(bundle, options.engines())
+                : TritonEngines.open(bundle, options.triton());
     }
 
     /** Loads the template engine's many classes while the engines are opened, which keeps one core busy. */

@@ -1,0 +1,204 @@
+package io.quarkiverse.eagle.triton.repository;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.UUID;
+import java.util.stream.Stream;
+
+import com.google.protobuf.TextFormat;
+
+import io.quarkiverse.eagle.bundle.Bundle;
+import io.quarkiverse.eagle.bundle.BundleManifest;
+import io.quarkiverse.eagle.triton.host.HostFiles;
+import io.quarkiverse.eagle.triton.repository.config.DataType;
+import io.quarkiverse.eagle.triton.repository.config.ModelConfig;
+import io.quarkiverse.eagle.triton.repository.config.ModelInput;
+import io.quarkiverse.eagle.triton.repository.config.ModelInstanceGroup;
+import io.quarkiverse.eagle.triton.repository.config.ModelOutput;
+import io.quarkiverse.eagle.triton.repository.config.ModelParameter;
+
+/**
+ * Writes a model repository whose models are engine hosts: one for the target and one for the draft of a bundle. A folder
+ * appears under its name only when it is complete.
+ */
+public final class HostRepository {
+
+    private static final String VERSION = "1";
+    private static final String TARGET = "target";
+    private static final String DRAFT = "draft";
+
+    private final Bundle bundle;
+    private final HostOptions options;
+
+    /** @throws RepositoryException the bundle does not fit the runtime */
+    public HostRepository(Bundle bundle, HostOptions options) {
+        this.bundle = bundle;
+        this.options = options;
+        BundleManifest manifest = bundle.manifest();
+        if (!manifest.update().equals("in-place")) {
+            throw new RepositoryException(
+                    "the bundle has " + manifest.update() + " update, but the engine host binds its pool in"
+                            + " place; build it with --update in-place");
+        }
+        boolean forTensorRt = manifest.target().equals("tensorrt");
+        if (forTensorRt && options.runtime() == HostOptions.Runtime.ONNXRUNTIME_CPU) {
+            throw new RepositoryException("the bundle is made for tensorrt in " + manifest.precision() + ", which a CPU cannot"
+                    + " run; build it with --for onnxruntime, or choose a runtime for GPUs");
+        }
+        if (!forTensorRt && options.runtime() == HostOptions.Runtime.TENSORRT) {
+            throw new RepositoryException("the bundle is made for onnxruntime and has no TensorRT plans; build it with"
+                    + " --for tensorrt, and its plans with eagle plan");
+        }
+    }
+
+    /** A bundle's name as Triton's models carry it: what is no letter, digit, {@code _} or {@code -} becomes {@code _}. */
+    public static String modelName(BundleManifest manifest, String role) {
+        return manifest.name().replaceAll("[^A-Za-z0-9_-]", "_") + "_" + role;
+    }
+
+    /** The models' names, the target's first. */
+    public List<String> models() {
+        return roles().stream().map(role -> modelName(bundle.manifest(), role)).toList();
+    }
+
+    private List<String> roles() {
+        return bundle.manifest().draftGraph() == null ? List.of(TARGET) : List.of(TARGET, DRAFT);
+    }
+
+    /** @param out must not exist, or be empty */
+    public void write(Path out) {
+        Path target = out.toAbsolutePath();
+        Path work = target.resolveSibling(target.getFileName() + ".part-" + UUID.randomUUID());
+        try {
+            if (Files.exists(target) && (!Files.isDirectory(target) || !isEmpty(target))) {
+                throw new RepositoryException(out + " exists already; remove it or choose another folder");
+            }
+            Files.createDirectories(work);
+            for (String role : roles()) {
+                writeModel(work, role);
+            }
+            HostFiles.copyRequirements(work);
+            Files.writeString(work.resolve("README.md"), new RepositoryGuide(this, bundle.manifest(), options).text());
+            Files.deleteIfExists(target);
+            Files.move(work, target, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+            throw new RepositoryException("writing " + out + " failed: " + e.getMessage(), e);
+        } finally {
+            delete(work);
+        }
+    }
+
+    private void writeModel(Path repository, String role) throws IOException {
+        Path model = repository.resolve(modelName(bundle.manifest(), role));
+        Path version = Files.createDirectories(model.resolve(VERSION));
+        HostFiles.copyModel(version);
+        if (role.equals(TARGET) && options.bundleAt() == null) {
+            copyBundle(model.resolve("bundle"));
+        }
+        Files.writeString(model.resolve("config.pbtxt"), TextFormat.printer().printToString(config(role)));
+    }
+
+    private void copyBundle(Path into) throws IOException {
+        List<String> paths = new ArrayList<>(bundle.manifest().files().stream().map(BundleManifest.FileEntry::path).toList());
+        paths.add(BundleManifest.FILE);
+        for (String path : paths) {
+            Path to = into.resolve(path);
+            Files.createDirectories(to.getParent());
+            Files.copy(bundle.file(path), to);
+        }
+    }
+
+    /** Where a version's folder finds the bundle. The draft reads weights of the target, so both share one copy. */
+    private String bundlePath(String role) {
+        if (options.bundleAt() != null) {
+            return options.bundleAt().toString();
+        }
+        return role.equals(TARGET) ? "../bundle" : "../../" + modelName(bundle.manifest(), TARGET) + "/bundle";
+    }
+
+    ModelConfig config(String role) {
+        boolean target = role.equals(TARGET);
+        BundleManifest.Graph graph = target ? bundle.manifest().targetGraph() : bundle.manifest().draftGraph();
+        ModelConfig.Builder config = ModelConfig.newBuilder().setName(modelName(bundle.manifest(), role)).setBackend("python")
+                .setMaxBatchSize(0);
+        input(config, "input_ids", DataType.TYPE_INT64, -1, -1);
+        input(config, "position_ids", DataType.TYPE_INT64, -1, -1);
+        input(config, "window_start", DataType.TYPE_INT64, -1);
+        input(config, "window_mask", DataType.TYPE_BOOL, -1, -1, -1);
+        input(config, "output_rows", DataType.TYPE_INT64, -1, -1);
+        output(config, "top_ids", DataType.TYPE_INT32, -1, -1, graph.topK());
+        output(config, "top_logits", DataType.TYPE_FP32, -1, -1, graph.topK());
+        output(config, "features", DataType.TYPE_FP32, -1, -1, graph.featureSize());
+        if (target) {
+            input(config, "keep_rows", DataType.TYPE_INT64, -1, -1);
+            input(config, "logits_rows", DataType.TYPE_INT64, -1, 2);
+            output(config, "log_z", DataType.TYPE_FP32, -1, -1);
+            output(config, "logits", DataType.TYPE_FP32, -1, graph.vocabulary());
+        } else {
+            input(config, "features", DataType.TYPE_FP32, -1, -1, graph.featureSize());
+            input(config, "write_offset", DataType.TYPE_INT64, -1);
+        }
+        output(config, "info", DataType.TYPE_STRING, 1);
+        ModelInstanceGroup.Builder instance = ModelInstanceGroup.newBuilder().setCount(1);
+        if (options.runtime().onGpu()) {
+            instance.setKind(ModelInstanceGroup.Kind.KIND_GPU).addGpus(options.gpu());
+        } else {
+            instance.setKind(ModelInstanceGroup.Kind.KIND_CPU);
+        }
+        config.addInstanceGroup(instance);
+        parameter(config, "bundle", bundlePath(role));
+        parameter(config, "role", role);
+        parameter(config, "runtime", options.runtime().text());
+        parameter(config, "slots", Integer.toString(options.slots()));
+        parameter(config, "threads", Integer.toString(options.threads()));
+        parameter(config, "spinning", Boolean.toString(options.spinning()));
+        parameter(config, "lease_seconds", Integer.toString(options.leaseSeconds()));
+        return config.build();
+    }
+
+    /** Every input is optional: a request brings those of its operation. */
+    private static void input(ModelConfig.Builder config, String name, DataType type, long... dims) {
+        ModelInput.Builder input = ModelInput.newBuilder().setName(name).setDataType(type).setOptional(true);
+        for (long dim : dims) {
+            input.addDims(dim);
+        }
+        config.addInput(input);
+    }
+
+    private static void output(ModelConfig.Builder config, String name, DataType type, long... dims) {
+        ModelOutput.Builder output = ModelOutput.newBuilder().setName(name).setDataType(type);
+        for (long dim : dims) {
+            output.addDims(dim);
+        }
+        config.addOutput(output);
+    }
+
+    private static void parameter(ModelConfig.Builder config, String name, String value) {
+        config.putParameters(name, ModelParameter.newBuilder().setStringValue(value).build());
+    }
+
+    private static boolean isEmpty(Path folder) throws IOException {
+        try (Stream<Path> entries = Files.list(folder)) {
+            return entries.findAny().isEmpty();
+        }
+    }
+
+    private static void delete(Path work) {
+        if (!Files.exists(work)) {
+            return;
+        }
+        try (Stream<Path> files = Files.walk(work)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot remove " + work + ": " + e.getMessage(), e);
+        }
+    }
+}
