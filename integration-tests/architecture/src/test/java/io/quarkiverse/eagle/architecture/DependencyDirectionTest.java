@@ -36,6 +36,8 @@ class DependencyDirectionTest {
     private static final String ONNX_RUNTIME = ROOT + ".onnxruntime";
     private static final String TRITON = ROOT + ".triton";
     private static final String TRITON_CLIENT = ROOT + ".triton.client..";
+    private static final String TRITON_HOST = ROOT + ".triton.host";
+    private static final String TRITON_REPOSITORY = ROOT + ".triton.repository..";
     private static final String GRAPH = ROOT + ".graph..";
     private static final String CLI = ROOT + ".cli..";
     private static final String RUNTIME = ROOT + ".runtime..";
@@ -50,9 +52,8 @@ class DependencyDirectionTest {
     @Test
     void everyModuleIsLookedAt() {
         List<String> packages = ALL.stream().map(JavaClass::getPackageName).distinct().toList();
-        assertThat(packages).contains(CORE).contains(ONNX_RUNTIME, TRITON, TRITON + ".client", ROOT + ".runtime",
-                ROOT + ".deployment",
-                ROOT + ".graph.model", ROOT + ".cli");
+        assertThat(packages).contains(CORE).contains(ONNX_RUNTIME, TRITON, TRITON + ".client", TRITON_HOST,
+                ROOT + ".triton.repository", ROOT + ".runtime", ROOT + ".deployment", ROOT + ".graph.model", ROOT + ".cli");
     }
 
     @ParameterizedTest(name = "{0} uses {1}")
@@ -76,9 +77,11 @@ class DependencyDirectionTest {
                 Arguments.of(ONNX_RUNTIME, List.of(CORE)),
                 Arguments.of(TRITON, List.of(BUNDLE, ENGINE, TRITON_CLIENT)),
                 Arguments.of(TRITON_CLIENT, List.of()),
+                Arguments.of(TRITON_HOST, List.of()),
+                Arguments.of(TRITON_REPOSITORY, List.of(BUNDLE, TRITON_HOST)),
                 Arguments.of(GRAPH, List.of(BUNDLE)),
-                Arguments.of(CLI, Stream.concat(Stream.of(CORE), Stream.of(ONNX_RUNTIME, GRAPH)).toList()),
-                Arguments.of(RUNTIME, Stream.concat(Stream.of(CORE), Stream.of(ONNX_RUNTIME)).toList()));
+                Arguments.of(CLI, above(CORE, ONNX_RUNTIME, TRITON, TRITON_CLIENT, TRITON_REPOSITORY, GRAPH)),
+                Arguments.of(RUNTIME, above(CORE, ONNX_RUNTIME, TRITON, TRITON_CLIENT)));
     }
 
     @Test
@@ -97,7 +100,7 @@ class DependencyDirectionTest {
 
     @Test
     void enginesAndTheGraphBuilderKnowNoQuarkus() {
-        noClasses().that().resideInAnyPackage(ONNX_RUNTIME, TRITON, TRITON_CLIENT, GRAPH).should().dependOnClassesThat()
+        noClasses().that().resideInAnyPackage(ONNX_RUNTIME, TRITON, TRITON_CLIENT, TRITON_HOST, TRITON_REPOSITORY, GRAPH).should().dependOnClassesThat()
                 .resideInAnyPackage("io.quarkus..", "jakarta..").check(ALL);
     }
 
@@ -124,6 +127,10 @@ class DependencyDirectionTest {
     @Test
     void packagesFormNoCycle() {
         slices().matching(ROOT + ".(**)").should().beFreeOfCycles().check(ALL);
+    }
+
+    private static List<String> above(String[] core, String... others) {
+        return Stream.concat(Stream.of(core), Stream.of(others)).toList();
     }
 
     private static DescribedPredicate<JavaClass> outsideOfTheProject() {
