@@ -100,7 +100,8 @@ class DependencyDirectionTest {
 
     @Test
     void enginesAndTheGraphBuilderKnowNoQuarkus() {
-        noClasses().that().resideInAnyPackage(ONNX_RUNTIME, TRITON, TRITON_CLIENT, TRITON_HOST, TRITON_REPOSITORY, GRAPH).should().dependOnClassesThat()
+        noClasses().that().resideInAnyPackage(ONNX_RUNTIME, TRITON, TRITON_CLIENT, TRITON_HOST, TRITON_REPOSITORY, GRAPH)
+                .should().dependOnClassesThat()
                 .resideInAnyPackage("io.quarkus..", "jakarta..").check(ALL);
     }
 

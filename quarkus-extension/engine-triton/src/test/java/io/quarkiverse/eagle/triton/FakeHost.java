@@ -512,8 +512,8 @@ final class FakeHost implements AutoCloseable {
             if (wanted.getName().equals(name)) {
                 if (wanted.containsParameters("shared_memory_region")) {
                     part(wanted.getParametersMap()).put(content);
-                    InferOutputTensor.Builder tensor = InferOutputTensor.newBuilder().setName(name).setDatatype(type)
-                            .putAllParameters(wanted.getParametersMap());
+                    // As Triton does, without a word that the tensor lies in shared memory.
+                    InferOutputTensor.Builder tensor = InferOutputTensor.newBuilder().setName(name).setDatatype(type);
                     for (long dimension : dimensions) {
                         tensor.addShape(dimension);
                     }

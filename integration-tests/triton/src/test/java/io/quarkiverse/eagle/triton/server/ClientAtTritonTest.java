@@ -90,7 +90,9 @@ class ClientAtTritonTest {
         CertificateGenerator generator = new CertificateGenerator(folder, true);
         certificates = pem(generator, "triton");
         others = pem(generator, "other");
-        Path repository = Files.createDirectory(folder.resolve("empty"));
+        Path repository = Files.createDirectory(folder.resolve("repository"));
+        Files.createDirectories(repository.resolve("listed/1"));
+        Files.writeString(repository.resolve("listed/config.pbtxt"), "backend: \"python\"");
         server = TritonServer.start(repository, "--model-control-mode=explicit", "--grpc-use-ssl=true",
                 "--grpc-use-ssl-mutual=true", "--grpc-server-cert=" + certificates.certFile(),
                 "--grpc-server-key=" + certificates.keyFile(), "--grpc-root-cert=" + certificates.serverTrustFile(),
@@ -182,7 +184,7 @@ class ClientAtTritonTest {
         assertThat(value(connection.serverInfo()).extensions()).contains("system_shared_memory");
         assertThat(value(connection.modelInfo("echo")).inputs()).singleElement()
                 .satisfies(input -> assertThat(input.type()).isEqualTo("INT64"));
-        assertThat(value(connection.repositoryIndex())).extracting(ModelState::name).contains("echo");
+        assertThat(value(connection.repositoryIndex())).extracting(ModelState::name).contains("listed");
     }
 
     @Test

@@ -7,6 +7,8 @@ import com.google.protobuf.ByteString;
 
 import io.grpc.Status.Code;
 import io.quarkiverse.eagle.triton.client.proto.InferParameter;
+import io.quarkiverse.eagle.triton.client.proto.ModelInferRequest;
+import io.quarkiverse.eagle.triton.client.proto.ModelInferRequest.InferRequestedOutputTensor;
 import io.quarkiverse.eagle.triton.client.proto.ModelInferResponse;
 import io.quarkiverse.eagle.triton.client.proto.ModelInferResponse.InferOutputTensor;
 
@@ -20,18 +22,21 @@ public final class InferResponse {
     private final ModelInferResponse message;
     private final List<OutputTensor> outputs;
 
-    /** @throws TritonException when the answer contradicts itself */
-    InferResponse(ModelInferResponse message) {
+    /**
+     * @param request what it answers; the server need not repeat which outputs it wrote to shared memory
+     * @throws TritonException when the answer contradicts itself
+     */
+    InferResponse(ModelInferRequest request, ModelInferResponse message) {
         this.message = message;
-        this.outputs = outputs(message);
+        this.outputs = outputs(request, message);
     }
 
-    private static List<OutputTensor> outputs(ModelInferResponse message) {
+    private static List<OutputTensor> outputs(ModelInferRequest request, ModelInferResponse message) {
         int count = message.getOutputsCount();
         int contents = message.getRawOutputContentsCount();
         int inMessage = 0;
         for (InferOutputTensor tensor : message.getOutputsList()) {
-            inMessage += tensor.containsParameters(REGION) ? 0 : 1;
+            inMessage += isShared(request, tensor) ? 0 : 1;
         }
         // Triton sends empty contents in the place of a tensor in shared memory; the protocol lets it leave them out.
         if (contents != count && contents != inMessage) {
@@ -41,7 +46,7 @@ public final class InferResponse {
         List<OutputTensor> outputs = new ArrayList<>(count);
         int next = 0;
         for (InferOutputTensor tensor : message.getOutputsList()) {
-            boolean shared = tensor.containsParameters(REGION);
+            boolean shared = isShared(request, tensor);
             ByteString data = null;
             if (!shared || contents == count) {
                 data = message.getRawOutputContents(next++);
@@ -49,6 +54,18 @@ public final class InferResponse {
             outputs.add(new OutputTensor(tensor, shared ? null : data));
         }
         return outputs;
+    }
+
+    private static boolean isShared(ModelInferRequest request, InferOutputTensor tensor) {
+        if (tensor.containsParameters(REGION)) {
+            return true;
+        }
+        for (InferRequestedOutputTensor wanted : request.getOutputsList()) {
+            if (wanted.getName().equals(tensor.getName())) {
+                return wanted.containsParameters(REGION);
+            }
+        }
+        return false;
     }
 
     public String id() {

@@ -196,7 +196,7 @@ public final class InferStream implements AutoCloseable {
                 return;
             }
             try {
-                InferResponse response = new InferResponse(answer.getInferResponse());
+                InferResponse response = new InferResponse(pending.message, answer.getInferResponse());
                 if (!response.model().equals(pending.message.getModelName())) {
                     throw new TritonException(Code.INTERNAL, endpoint + " answered request " + id + " to "
                             + pending.message.getModelName() + " as model " + response.model(), false, null);

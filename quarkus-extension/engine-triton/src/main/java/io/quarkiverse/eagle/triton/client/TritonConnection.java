@@ -205,10 +205,11 @@ public final class TritonConnection {
         ClientCall<ModelInferRequest, ModelInferResponse> call = channel.newCall(
                 GRPCInferenceServiceGrpc.getModelInferMethod(),
                 CallOptions.DEFAULT.withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS));
-        SingleAnswer answer = new SingleAnswer(call);
+        ModelInferRequest message = request.message("1");
+        SingleAnswer answer = new SingleAnswer(call, message);
         call.start(answer.listener, new Metadata());
         call.request(2); // a second one would be an error that gRPC reports
-        call.sendMessage(request.message("1"));
+        call.sendMessage(message);
         call.halfClose();
         return answer;
     }
@@ -217,6 +218,7 @@ public final class TritonConnection {
     private final class SingleAnswer extends CompletableFuture<InferResponse> {
 
         private final ClientCall<?, ?> call;
+        private final ModelInferRequest request;
         private final ClientCall.Listener<ModelInferResponse> listener = new ClientCall.Listener<>() {
 
             private ModelInferResponse message;
@@ -233,8 +235,9 @@ public final class TritonConnection {
         };
         private volatile boolean cancelled;
 
-        private SingleAnswer(ClientCall<?, ?> call) {
+        private SingleAnswer(ClientCall<?, ?> call, ModelInferRequest request) {
             this.call = call;
+            this.request = request;
         }
 
         @Override
@@ -254,7 +257,7 @@ public final class TritonConnection {
                         endpoint + " answered another request than the one that was sent", false, null));
             } else {
                 try {
-                    complete(new InferResponse(message));
+                    complete(new InferResponse(request, message));
                 } catch (TritonException e) {
                     completeExceptionally(e);
                 }

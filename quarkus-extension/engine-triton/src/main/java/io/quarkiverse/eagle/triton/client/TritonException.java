@@ -14,7 +14,7 @@ public final class TritonException extends RuntimeException {
 
     /** A stream tells errors of requests as text only; these texts mean that a later try may succeed. */
     private static final List<String> PASSING = List.of("is not healthy", "Exceeds maximum queue size",
-            "has stopped accepting new inference requests");
+            "has stopped accepting new inference requests", "has no available versions");
 
     /** Triton refuses a missing key as UNAVAILABLE, but trying again does not bring the key. */
     private static final String RESTRICTED = "protocol is restricted";

@@ -402,8 +402,8 @@ class TritonClientTest {
             throw new IllegalStateException(e);
         }
         ModelInferResponse.Builder answer = FakeServer.answer(request);
-        answer.addOutputs(InferOutputTensor.newBuilder().setName("shared").setDatatype("UINT8").addShape(3)
-                .putAllParameters(request.getOutputs(0).getParametersMap())).addRawOutputContents(ByteString.EMPTY);
+        answer.addOutputs(InferOutputTensor.newBuilder().setName("shared").setDatatype("UINT8").addShape(3))
+                .addRawOutputContents(ByteString.EMPTY);
         FakeServer.output(answer, "sent", "UINT8", request.getRawInputContents(0), 1);
         return answer;
     }
