@@ -168,6 +168,11 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         return ids;
     }
 
+    /** The text of tokens, special ones included; bytes that make no character alone become U+FFFD. */
+    public String text(int... tokens) {
+        return tokenizer.decode(tokens, false);
+    }
+
     private void subscribe(GenerationRequest request, CycleListener cycles,
             Flow.Subscriber<? super GeneratedToken> subscriber) {
         Sequence sequence;

@@ -3,18 +3,11 @@ package io.quarkiverse.eagle.cli;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
-
 import io.quarkiverse.eagle.ChatMessage;
-import io.quarkiverse.eagle.GenerationOptions;
 import io.quarkiverse.eagle.GenerationRequest;
-import io.quarkiverse.eagle.InvalidRequestException;
-import io.quarkiverse.eagle.decode.SpeculativeModel;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -24,8 +17,6 @@ import picocli.CommandLine.Parameters;
 @Command(name = "chat", mixinStandardHelpOptions = true, versionProvider = Version.class, description = {
         "Stream an answer, then one line of what it took. Without a prompt: an interactive chat." })
 final class ChatCommand implements Callable<Integer> {
-
-    private static final String INPUT = "-";
 
     private final Terminal terminal;
 
@@ -60,7 +51,7 @@ final class ChatCommand implements Callable<Integer> {
         } else if (prompt == null && terminal.inputIsTerminal()) {
             interactive();
         } else {
-            answer(prompt == null || prompt.equals(INPUT) ? readPrompt() : prompt);
+            answer(prompt == null || prompt.equals(BatchAnswers.INPUT) ? readPrompt() : prompt);
         }
         return 0;
     }
@@ -111,33 +102,7 @@ final class ChatCommand implements Callable<Integer> {
         if (prompt != null || system != null) {
             throw new UsageException("--ids-in brings its own prompts; leave out " + (prompt != null ? "PROMPT" : "--system"));
         }
-        GenerationOptions defaults = decoding.generation();
-        if (idsIn.equals(INPUT)) {
-            Batch batch = Batch.ofInput(terminal, defaults);
-            try (LoadedModel loaded = LoadedModel.open(decoding, terminal)) {
-                for (Batch.Entry entry = batch.next(); entry != null; entry = batch.next()) {
-                    answer(loaded.model(), entry);
-                }
-            }
-            return;
-        }
-        List<Batch.Entry> entries = new ArrayList<>();
-        try (Batch batch = Batch.ofFile(Path.of(idsIn), defaults)) {
-            entries.addAll(batch.all());
-        }
-        try (LoadedModel loaded = LoadedModel.open(decoding, terminal)) {
-            entries.forEach(entry -> answer(loaded.model(), entry));
-        }
-    }
-
-    private void answer(SpeculativeModel model, Batch.Entry entry) {
-        try {
-            ObjectNode document = Json.object();
-            document.set("id", entry.id());
-            document.setAll(AnswerReport.json(new RunningAnswer(model, entry.request()).await()));
-            Json.print(document, terminal.out());
-        } catch (InvalidRequestException e) {
-            throw new CommandException(entry.place() + " cannot be served: " + e.getMessage(), e);
-        }
+        BatchAnswers.print(idsIn, decoding, terminal,
+                (model, request) -> AnswerReport.json(new RunningAnswer(model, request).await()));
     }
 }

@@ -6,6 +6,7 @@ import java.util.function.Predicate;
 
 import io.quarkiverse.eagle.GenerationRequest;
 import io.quarkiverse.eagle.GenerationResult;
+import io.quarkiverse.eagle.decode.CycleListener;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
 import io.smallrye.mutiny.subscription.Cancellable;
 
@@ -19,13 +20,22 @@ final class RunningAnswer {
 
     /** An answer that nobody watches. */
     RunningAnswer(SpeculativeModel model, GenerationRequest request) {
-        this(model, request, piece -> true);
+        this(model, request, null, piece -> true);
+    }
+
+    /** An answer whose draft-verify cycles are looked at, and nothing else. */
+    RunningAnswer(SpeculativeModel model, GenerationRequest request, CycleListener cycles) {
+        this(model, request, cycles, piece -> true);
     }
 
     /** @param show takes every piece of text, on the model's emission thread; false when it wants no more */
     RunningAnswer(SpeculativeModel model, GenerationRequest request, Predicate<String> show) {
+        this(model, request, null, show);
+    }
+
+    private RunningAnswer(SpeculativeModel model, GenerationRequest request, CycleListener cycles, Predicate<String> show) {
         this.show = show;
-        this.generation = model.stream(request)
+        this.generation = model.stream(request, cycles)
                 .select().first(token -> token.text().isEmpty() || take(token.text()))
                 .collect().last()
                 .map(last -> last == null ? null : last.result())

@@ -41,6 +41,9 @@ class EagleCommandTest {
             "chat --ids-in somewhere.jsonl | add --json",
             "chat --json --ids-in nowhere.jsonl | nowhere.jsonl, which is not a file",
             "chat | standard input has no prompt",
+            "tree | the prompt is missing",
+            "tree --ids-in somewhere.jsonl | add --json",
+            "tree --json --ids-in somewhere.jsonl --html x.html | leave out --html",
             "build --out x | --checkpoint",
             "build --checkpoint x --out y --precision int3 | \"int3\" is not one of int8, fp32, fp16, bf16",
             "build --checkpoint x --out y --for tensorrt --precision int8 | use fp16 or bf16",
@@ -61,7 +64,7 @@ class EagleCommandTest {
         assertThat(eagle("--version").out()).matches("eagle \\d+\\.\\d+\\S*\\R");
         CommandRun help = eagle("--help");
         assertThat(help.status()).isZero();
-        assertThat(help.out()).contains("chat", "build", "doctor", "--verbose");
+        assertThat(help.out()).contains("chat", "tree", "build", "doctor", "--verbose");
         assertThat(help.err()).isEmpty();
     }
 

@@ -7,6 +7,8 @@ import java.util.Set;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 
+import io.quarkiverse.eagle.cli.page.Html;
+
 /** The report as one self-contained page: what ran where, a table, and plots as SVG. */
 public final class HtmlReport {
 
@@ -48,14 +50,11 @@ public final class HtmlReport {
         page.append(String.format(Locale.ROOT,
                 "<h1>%s, six tasks</h1><p>%s, %d cores (%s), Java %s, %s. Temperature %s, at most %d tokens an answer."
                         + " Drafters and plain decoding ran in turns on every prompt. %s</p>",
-                text(report.model()), text(machine.cpu()), machine.cores(), text(machine.flags()), text(machine.java()),
-                text(machine.os()), report.temperature(), report.maxTokens(),
+                Html.text(report.model()), Html.text(machine.cpu()), machine.cores(), Html.text(machine.flags()),
+                Html.text(machine.java()),
+                Html.text(machine.os()), report.temperature(), report.maxTokens(),
                 report.differences() == 0 ? "Every output equals plain decoding’s, token for token."
                         : "<b>" + report.differences() + " outputs differ from plain decoding’s.</b>"));
-    }
-
-    private static String text(String raw) {
-        return raw.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;");
     }
 
     private List<String> drafters() {
@@ -80,12 +79,12 @@ public final class HtmlReport {
                 double x = LEFT + t * group + group * 0.1 + d * bar;
                 double height = value / most * HEIGHT;
                 svg("<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"><title>%s, %s: %.2f</title></rect>",
-                        x, HEIGHT - height, bar * 0.92, height, colour(d), text(drafter), text(task), value);
+                        x, HEIGHT - height, bar * 0.92, height, colour(d), Html.text(drafter), Html.text(task), value);
                 svg("<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\" font-size=\"10\">%.2f</text>", x + bar / 2,
                         HEIGHT - height - 3, value);
             }
             svg("<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>", LEFT + (t + 0.5) * group, HEIGHT + 18,
-                    text(task));
+                    Html.text(task));
             t++;
         }
         legend(drafters);
@@ -112,7 +111,7 @@ public final class HtmlReport {
         int x = LEFT;
         for (int i = 0; i < names.size(); i++) {
             svg("<rect x=\"%d\" y=\"%d\" width=\"10\" height=\"10\" fill=\"%s\"/>", x, HEIGHT + 32, colour(i));
-            svg("<text x=\"%d\" y=\"%d\">%s</text>", x + 14, HEIGHT + 41, text(names.get(i)));
+            svg("<text x=\"%d\" y=\"%d\">%s</text>", x + 14, HEIGHT + 41, Html.text(names.get(i)));
             x += 40 + 7 * names.get(i).length();
         }
     }
@@ -157,12 +156,13 @@ public final class HtmlReport {
                 .append("<th>τ</th><th>seconds</th><th>tokens/s</th><th>speed</th></tr>");
         for (BenchReport.Run run : report.runs()) {
             svg("<tr><td>%s</td><td>%s</td><td>%d</td><td>%d</td><td>%d</td><td>%.2f</td><td>%.1f</td><td>%.1f</td>"
-                    + "<td>%.2f×</td></tr>", text(run.drafter()), text(run.task()), run.prompts(), run.tokens(), run.cycles(),
+                    + "<td>%.2f×</td></tr>", Html.text(run.drafter()), Html.text(run.task()), run.prompts(), run.tokens(),
+                    run.cycles(),
                     run.tau(), run.seconds(), run.tokensPerSecond(), run.speedup());
         }
         for (BenchReport.Total total : report.totals()) {
             svg("<tr><th>%s</th><th>mean of the tasks</th><td></td><td></td><td></td><th>%.2f</th><td></td><th>%.1f</th>"
-                    + "<th>%.2f×</th></tr>", text(total.drafter()), total.tau(), total.tokensPerSecond(), total.speedup());
+                    + "<th>%.2f×</th></tr>", Html.text(total.drafter()), total.tau(), total.tokensPerSecond(), total.speedup());
         }
         page.append("</table>");
     }
