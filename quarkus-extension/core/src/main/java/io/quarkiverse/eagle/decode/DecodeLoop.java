@@ -421,7 +421,7 @@ final class DecodeLoop implements Runnable {
             }
             sequence.cycles().verified(root, tree, acceptedNodes, emitted, count);
         }
-        sequence.drafter().verified(sequence, count);
+        sequence.drafter().verified(sequence, result, b, count);
         for (int i = 0; i < count; i++) {
             if (!sequence.append(emitted[i], result, b, accepted[i], endTokens.contains(emitted[i]))) {
                 return;

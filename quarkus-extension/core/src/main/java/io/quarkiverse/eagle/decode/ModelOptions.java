@@ -3,11 +3,9 @@ package io.quarkiverse.eagle.decode;
 import java.time.Duration;
 import java.util.concurrent.Executor;
 
-import io.quarkiverse.eagle.InvalidRequestException;
 import io.quarkiverse.eagle.TreeBudget;
 import io.quarkiverse.eagle.draft.CostCache;
-import io.quarkiverse.eagle.draft.EagleDrafter;
-import io.quarkiverse.eagle.draft.PlainDrafter;
+import io.quarkiverse.eagle.draft.Drafters;
 
 /**
  * How a model decodes when a request does not say.
@@ -42,8 +40,8 @@ public record ModelOptions(String drafter, TreeBudget budget, int queueLimit, Ex
     }
 
     public ModelOptions {
-        if (drafter != null && !drafter.equals(EagleDrafter.NAME) && !drafter.equals(PlainDrafter.NAME)) {
-            throw unknownDrafter(drafter);
+        if (drafter != null) {
+            Drafters.requireKnown(drafter);
         }
         if (queueLimit < 1) {
             throw new IllegalArgumentException("queue limit is " + queueLimit + "; it must be at least 1");
@@ -51,10 +49,5 @@ public record ModelOptions(String drafter, TreeBudget budget, int queueLimit, Ex
         if (recovery.isNegative()) {
             throw new IllegalArgumentException("recovery time is " + recovery + "; it must not be negative");
         }
-    }
-
-    static InvalidRequestException unknownDrafter(String name) {
-        return new InvalidRequestException("drafter \"" + name + "\" is not known; choose " + EagleDrafter.NAME + " or "
-                + PlainDrafter.NAME);
     }
 }

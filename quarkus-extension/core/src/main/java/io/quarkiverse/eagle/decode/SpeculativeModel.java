@@ -1,8 +1,6 @@
 package io.quarkiverse.eagle.decode;
 
 import java.security.SecureRandom;
-import java.util.HashMap;
-import java.util.Map;
 import java.util.concurrent.Flow;
 import java.util.function.Supplier;
 
@@ -18,8 +16,7 @@ import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.draft.CostCurve;
 import io.quarkiverse.eagle.draft.CostMeasurement;
 import io.quarkiverse.eagle.draft.Drafter;
-import io.quarkiverse.eagle.draft.EagleDrafter;
-import io.quarkiverse.eagle.draft.PlainDrafter;
+import io.quarkiverse.eagle.draft.Drafters;
 import io.quarkiverse.eagle.draft.SpeculationEconomy;
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EnginePair;
@@ -45,7 +42,7 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     private final Tokenizer tokenizer;
     private final ChatTemplate template;
     private final ModelOptions options;
-    private final Map<String, Drafter> drafters = new HashMap<>();
+    private final Drafters drafters;
     private final SpeculationEconomy economy;
     private final DecodeLoop loop;
 
@@ -75,19 +72,14 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         this.manifest = bundle.manifest();
         this.engines = engines;
         this.options = options;
-        if (EagleDrafter.NAME.equals(options.drafter()) && engines.draft() == null) {
-            throw noDraft();
-        }
         this.tokenizer = text.tokenizer();
         this.template = text.template();
-        drafters.put(PlainDrafter.NAME, new PlainDrafter());
-        if (engines.draft() == null) {
-            this.economy = null;
-        } else {
-            this.economy = new SpeculationEconomy(cost("target", engines.target(), engines.target().shape().maxRows()),
-                    cost("draft", engines.draft(), engines.draft().shape().topK()), manifest.acceptance());
-            drafters.put(EagleDrafter.NAME, new EagleDrafter(engines.draft(), economy));
-        }
+        CostCurve targetCosts = cost("target", engines.target(), engines.target().shape().maxRows());
+        this.economy = engines.draft() == null ? null
+                : new SpeculationEconomy(targetCosts, cost("draft", engines.draft(), engines.draft().shape().topK()),
+                        manifest.acceptance());
+        this.drafters = new Drafters(manifest.name(), engines.target().shape().slots(), targetCosts, engines.draft(), economy);
+        drafter(null);
         this.loop = new DecodeLoop(manifest.name(), engines.target(), TreeVerifier.EndTokens.of(manifest.eosIds()),
                 options.queueLimit(), options.recovery());
         loop.start();
@@ -96,11 +88,6 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     private CostCurve cost(String role, Engine engine, int mostRows) {
         return options.costs() == null ? CostMeasurement.measure(engine, mostRows)
                 : options.costs().curve(manifest.checksum() + " " + role, engine, mostRows);
-    }
-
-    private InvalidRequestException noDraft() {
-        return new InvalidRequestException("the bundle of " + manifest.name() + " has no draft head, so drafter \""
-                + EagleDrafter.NAME + "\" cannot run; build it with --head, or use drafter " + PlainDrafter.NAME);
     }
 
     @Override
@@ -217,14 +204,7 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
 
     private Drafter drafter(String wanted) {
         String name = wanted != null ? wanted : options.drafter();
-        if (name == null) {
-            return drafters.getOrDefault(EagleDrafter.NAME, drafters.get(PlainDrafter.NAME));
-        }
-        Drafter drafter = drafters.get(name);
-        if (drafter == null) {
-            throw EagleDrafter.NAME.equals(name) ? noDraft() : ModelOptions.unknownDrafter(name);
-        }
-        return drafter;
+        return name == null ? drafters.standard() : drafters.named(name);
     }
 
     /** Stops decoding, fails what runs and waits, and closes the engines. */

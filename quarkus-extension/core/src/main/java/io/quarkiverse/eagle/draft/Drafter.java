@@ -31,11 +31,13 @@ public interface Drafter extends AutoCloseable {
     void propose(List<? extends Draftable> sequences);
 
     /**
-     * What became of a proposed tree.
+     * What became of a proposed tree. Comes before the accepted tokens are observed.
      *
+     * @param result the target's step: row 0 is the root, row {@code i + 1} the tree's node {@code i}
+     * @param b the sequence's place in it
      * @param emitted tokens that the cycle brought, at least 1
      */
-    void verified(Draftable sequence, int emitted);
+    void verified(Draftable sequence, StepResult result, int b, int emitted);
 
     @Override
     void close();

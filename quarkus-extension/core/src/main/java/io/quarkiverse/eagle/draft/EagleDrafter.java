@@ -1,22 +1,20 @@
 package io.quarkiverse.eagle.draft;
 
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.FloatBuffer;
 import java.util.List;
 
 import io.quarkiverse.eagle.TreeBudget;
 import io.quarkiverse.eagle.engine.Engine;
-import io.quarkiverse.eagle.engine.EngineShape;
 import io.quarkiverse.eagle.engine.StepRequest;
 import io.quarkiverse.eagle.engine.StepResult;
-import io.quarkiverse.eagle.engine.Steps;
 import io.quarkiverse.eagle.tree.DynamicDraftTree;
 
 /**
  * EAGLE-2 (arXiv 2406.16858): a draft head reads the target's features and proposes a dynamic tree. Each cycle first extends
  * over the tokens accepted last, with the target's true features; the last of these rows gives the first level. Then the nodes
  * of highest value are expanded level by level, one engine step per level for all sequences.
+ * <p>
+ * With a {@link StaticTree} it is EAGLE (arXiv 2401.15077): the same head and the same steps, but the shape is given and every
+ * cycle has it.
  */
 public final class EagleDrafter implements Drafter {
 
@@ -25,26 +23,24 @@ public final class EagleDrafter implements Drafter {
     /** Levels that an adaptive tree may have. */
     private static final int DEEPEST = 10;
 
-    private final Engine engine;
+    /** The static tree's drafter. */
+    public static final String STATIC_NAME = "eagle";
+
+    private final String name;
+    private final DraftHead head;
     private final SpeculationEconomy economy;
+    private final StaticTree shape;
     private final Slot[] slots;
-    private final StepRequest request;
-    private final StepResult[] results = new StepResult[2];
     private final float[] ranked = new float[SpeculationEconomy.MOST_CANDIDATES];
     private final float[] frontier = new float[32];
-    private final int[] levelOffsets = new int[DEEPEST + 8];
+    private final int[] levelOffsets = new int[DraftHead.MOST_LEVELS];
+    private final int[] expanded;
 
-    /** What the drafter knows of the sequence in a slot. */
+    /** The tree of the sequence in a slot. */
     private static final class Slot {
-        /** Final rows in the draft's pool. */
-        private int rows;
-        /** Rows that wait for their step: the next token, and the feature before it. */
-        private final int[] tokens;
-        private final FloatBuffer features;
-        private int pending;
-        /** The row of the last extension whose output the first level descends from. */
-        private int lastRow;
         private final DynamicDraftTree tree = new DynamicDraftTree();
+        /** Candidates that stand for the nodes of a static tree. */
+        private final int[] candidates;
         private boolean growing;
         private int nodes = 8;
         private double promised;
@@ -52,55 +48,53 @@ public final class EagleDrafter implements Drafter {
         private int batch;
         private boolean drafted;
 
-        Slot(int capacity, int featureSize) {
-            this.tokens = new int[capacity];
-            this.features = ByteBuffer.allocateDirect(capacity * featureSize * Float.BYTES).order(ByteOrder.nativeOrder())
-                    .asFloatBuffer();
+        Slot(int staticNodes) {
+            this.candidates = new int[staticNodes];
         }
     }
 
     /** @param economy decides the budget of sequences that fix none */
     public EagleDrafter(Engine engine, SpeculationEconomy economy) {
-        this.engine = engine;
+        this(new DraftHead(engine), economy);
+    }
+
+    EagleDrafter(DraftHead head, SpeculationEconomy economy) {
+        this(NAME, head, economy, null);
+    }
+
+    /** A drafter whose trees all have this shape. */
+    EagleDrafter(DraftHead head, StaticTree shape) {
+        this(STATIC_NAME, head, null, shape);
+    }
+
+    private EagleDrafter(String name, DraftHead head, SpeculationEconomy economy, StaticTree shape) {
+        this.name = name;
+        this.head = head;
         this.economy = economy;
-        EngineShape shape = engine.shape();
-        this.slots = new Slot[shape.slots()];
-        int levelRows = shape.topK() * shape.slots();
-        int rows = shape.maxRows() * shape.slots();
-        this.request = new StepRequest(shape, shape.slots(), rows,
-                Math.max(shape.maxRows(), levelOffsets.length * shape.topK()));
-        for (int i = 0; i < results.length; i++) {
-            results[i] = new StepResult(shape, rows, Math.max(Engine.MIN_ROWS, levelRows));
-        }
+        this.shape = shape;
+        this.slots = new Slot[head.shape().slots()];
+        this.expanded = new int[shape == null ? 0 : shape.size()];
     }
 
     @Override
     public String name() {
-        return NAME;
+        return name;
     }
 
     @Override
     public void begin(Draftable sequence) {
+        head.begin(sequence);
         Slot slot = slots[sequence.slot()];
         if (slot == null) {
-            slot = new Slot(engine.shape().maxRows(), engine.shape().featureSize());
+            slot = new Slot(expanded.length);
             slots[sequence.slot()] = slot;
         }
-        slot.rows = 0;
-        slot.pending = 0;
         slot.drafted = false;
     }
 
     @Override
     public void observe(Draftable sequence, StepResult result, int b, int row, int nextToken) {
-        Slot slot = slots[sequence.slot()];
-        if (slot.pending == slot.tokens.length) {
-            extend(List.of(sequence));
-        }
-        int width = engine.shape().featureSize();
-        slot.tokens[slot.pending] = nextToken;
-        slot.features.put(slot.pending * width, result.features(), result.featureOffset(b, row), width);
-        slot.pending++;
+        head.observe(sequence, result, b, row, nextToken);
     }
 
     @Override
@@ -113,11 +107,11 @@ public final class EagleDrafter implements Drafter {
                 adaptive++;
             }
         }
-        if (adaptive == sequences.size() && !economy.draftsNow()) {
+        if (shape == null && adaptive == sequences.size() && !economy.draftsNow()) {
             return;
         }
-        StepResult result = extend(sequences);
-        double spent = economy.draft().at(2);
+        StepResult result = head.extend(sequences);
+        double spent = cost(Engine.MIN_ROWS);
         firstLevel(sequences, result);
         int level = 1;
         int window = 0;
@@ -129,7 +123,7 @@ public final class EagleDrafter implements Drafter {
             levelOffsets[level - 1] = window;
             window += rows;
             result = expand(sequences, rows, window, level, result);
-            spent += economy.draft().at(Math.max(Engine.MIN_ROWS, rows * sequences.size()));
+            spent += cost(Math.max(Engine.MIN_ROWS, rows * sequences.size()));
             level++;
         }
         for (Draftable sequence : sequences) {
@@ -137,50 +131,13 @@ public final class EagleDrafter implements Drafter {
         }
     }
 
-    /** Runs the waiting rows of every sequence; afterwards they are final, and their last row's outputs are in the result. */
-    private StepResult extend(List<? extends Draftable> sequences) {
-        int first = firstSlot(sequences);
-        int batch = lastSlot(sequences) - first + 1;
-        int rows = Engine.MIN_ROWS;
-        for (Draftable sequence : sequences) {
-            rows = Math.max(rows, slots[sequence.slot()].pending);
-        }
-        request.begin(first, batch, rows, 0, rows, 1);
-        parkIdleSlots(first, batch);
-        int width = engine.shape().featureSize();
-        for (Draftable sequence : sequences) {
-            Slot slot = slots[sequence.slot()];
-            int b = sequence.slot() - first;
-            request.windowStart(b, slot.rows);
-            for (int t = 0; t < slot.pending; t++) {
-                request.row(b, t, slot.tokens[t], slot.rows + t);
-                request.feature(b, t, slot.features, t * width);
-                for (int seen = 0; seen < t; seen++) {
-                    request.see(b, t, seen);
-                }
-            }
-            request.outputRow(b, 0, slot.pending - 1);
-        }
-        StepResult result = Steps.await(engine.step(request, results[0]));
-        for (Draftable sequence : sequences) {
-            Slot slot = slots[sequence.slot()];
-            slot.rows += slot.pending;
-            slot.lastRow = slot.pending - 1;
-            slot.pending = 0;
-        }
-        return result;
-    }
-
-    /** Slots that take no part write behind their own rows. */
-    private void parkIdleSlots(int first, int batch) {
-        for (int b = 0; b < batch; b++) {
-            Slot slot = slots[first + b];
-            request.windowStart(b, slot == null ? 0 : slot.rows);
-        }
+    /** Seconds of a step of the head; nobody asks for them where the shape is given. */
+    private double cost(int rows) {
+        return economy == null ? 0 : economy.draft().at(rows);
     }
 
     private void firstLevel(List<? extends Draftable> sequences, StepResult result) {
-        int first = firstSlot(sequences);
+        int first = DraftHead.firstSlot(sequences);
         for (Draftable sequence : sequences) {
             Slot slot = slots[sequence.slot()];
             slot.drafted = true;
@@ -195,8 +152,8 @@ public final class EagleDrafter implements Drafter {
     }
 
     private int topK(Draftable sequence) {
-        int most = engine.shape().topK();
-        return sequence.budget() == null ? most : Math.min(most, sequence.budget().topK());
+        int most = head.shape().topK();
+        return shape != null || sequence.budget() == null ? most : Math.min(most, sequence.budget().topK());
     }
 
     /**
@@ -211,6 +168,12 @@ public final class EagleDrafter implements Drafter {
             if (!slot.growing) {
                 continue;
             }
+            if (shape != null) {
+                int wanted = closeStaticLevel(slot, level);
+                slot.growing = wanted > 0;
+                rows = Math.max(rows, wanted);
+                continue;
+            }
             TreeBudget budget = sequence.budget();
             int expansion = budget != null ? topK(sequence) : economy.expansion(slot.nodes, topK(sequence));
             int size = slot.tree.nextFrontier(expansion);
@@ -221,6 +184,22 @@ public final class EagleDrafter implements Drafter {
             }
         }
         return rows;
+    }
+
+    /** Finds the level's nodes of a static tree among the candidates; those with children are the next frontier. */
+    private int closeStaticLevel(Slot slot, int level) {
+        int count = 0;
+        for (int node = 0; node < shape.size(); node++) {
+            if (shape.depth(node) == level) {
+                int parent = shape.parent(node);
+                int siblings = parent < 0 ? 0 : slot.tree.place(slot.candidates[parent]) * head.shape().topK();
+                slot.candidates[node] = slot.tree.levelStart() + siblings + shape.rank(node);
+                if (shape.isExpanded(node)) {
+                    expanded[count++] = slot.candidates[node];
+                }
+            }
+        }
+        return slot.tree.chooseFrontier(expanded, count);
     }
 
     private boolean goesDeeper(Slot slot, int size, int batch, double spent) {
@@ -236,15 +215,8 @@ public final class EagleDrafter implements Drafter {
      * reads its parent's output as feature.
      */
     private StepResult expand(List<? extends Draftable> sequences, int rows, int window, int level, StepResult before) {
-        int first = firstSlot(sequences);
-        int batch = lastSlot(sequences) - first + 1;
-        int padded = batch * rows < Engine.MIN_ROWS ? Engine.MIN_ROWS : rows;
-        int columns = window - rows + padded;
-        request.begin(first, batch, padded, 0, columns, padded);
-        parkIdleSlots(first, batch);
-        for (int b = 0; b < batch; b++) {
-            request.writeOffset(b, columns - padded);
-        }
+        int first = DraftHead.firstSlot(sequences);
+        StepRequest request = head.beginLevel(sequences, rows, window);
         for (Draftable sequence : sequences) {
             Slot slot = slots[sequence.slot()];
             if (!slot.growing) {
@@ -252,14 +224,14 @@ public final class EagleDrafter implements Drafter {
             }
             int b = sequence.slot() - first;
             for (int t = 0; t < slot.tree.frontierSize(); t++) {
-                request.row(b, t, slot.tree.frontierToken(t), slot.rows + level - 1);
+                request.row(b, t, slot.tree.frontierToken(t), head.rows(sequence) + level - 1);
                 // The first level's parent is the root, whose output is the extension's only wanted row.
-                int parentRow = level == 1 ? slot.lastRow : slot.tree.parentPlace(t);
+                int parentRow = level == 1 ? head.lastRow(sequence) : slot.tree.parentPlace(t);
                 request.feature(b, t, before.features(), before.featureOffset(b, parentRow));
                 slot.tree.seeAncestors(request, b, t, t, levelOffsets);
             }
         }
-        StepResult result = Steps.await(engine.step(request, results[before == results[0] ? 1 : 0]));
+        StepResult result = head.runLevel(before);
         for (Draftable sequence : sequences) {
             Slot slot = slots[sequence.slot()];
             if (slot.growing) {
@@ -276,7 +248,7 @@ public final class EagleDrafter implements Drafter {
                 slot.tree.addToFrontier(t, result.topId(b, t, i), result.topLogit(b, t, i));
             }
         }
-        if (topK > 1) {
+        if (economy != null && topK > 1) {
             economy.sawConfidence(result.topLogit(b, 0, 0), result.topLogit(b, 0, 1));
         }
     }
@@ -285,6 +257,11 @@ public final class EagleDrafter implements Drafter {
         Slot slot = slots[sequence.slot()];
         slot.spent = spent;
         slot.batch = batch;
+        if (shape != null) {
+            int most = sequence.budget() == null ? shape.size() : Math.min(shape.size(), sequence.budget().nodes());
+            slot.tree.take(slot.candidates, Math.min(most, sequence.mostNodes()), sequence.tree());
+            return;
+        }
         int nodes;
         if (sequence.budget() != null) {
             nodes = sequence.budget().nodes();
@@ -299,31 +276,15 @@ public final class EagleDrafter implements Drafter {
     }
 
     @Override
-    public void verified(Draftable sequence, int emitted) {
+    public void verified(Draftable sequence, StepResult result, int b, int emitted) {
         Slot slot = slots[sequence.slot()];
-        if (slot.drafted && sequence.budget() == null) {
+        if (economy != null && slot.drafted && sequence.budget() == null) {
             economy.learn(slot.promised, emitted, slot.spent, sequence.tree().size(), slot.batch);
         }
     }
 
-    private static int firstSlot(List<? extends Draftable> sequences) {
-        int first = Integer.MAX_VALUE;
-        for (Draftable sequence : sequences) {
-            first = Math.min(first, sequence.slot());
-        }
-        return first;
-    }
-
-    private static int lastSlot(List<? extends Draftable> sequences) {
-        int last = 0;
-        for (Draftable sequence : sequences) {
-            last = Math.max(last, sequence.slot());
-        }
-        return last;
-    }
-
     @Override
     public void close() {
-        engine.close();
+        head.close();
     }
 }

@@ -32,7 +32,7 @@ public final class PlainDrafter implements Drafter {
     }
 
     @Override
-    public void verified(Draftable sequence, int emitted) {
+    public void verified(Draftable sequence, StepResult result, int b, int emitted) {
         // Nothing was proposed.
     }
 

@@ -86,6 +86,33 @@ public final class DynamicDraftTree {
         return frontierSize;
     }
 
+    /** The first candidate of the level that is being added. */
+    public int levelStart() {
+        return levelStart;
+    }
+
+    /**
+     * Closes the level that was added last with a frontier of the caller's choice.
+     *
+     * @param candidates candidates of this level, in the frontier's order
+     * @return the frontier's size
+     */
+    public int chooseFrontier(int[] candidates, int count) {
+        System.arraycopy(candidates, 0, frontier, 0, count);
+        for (int i = 0; i < count; i++) {
+            places[frontier[i]] = i;
+        }
+        frontierSize = count;
+        levelStart = size;
+        depth++;
+        return count;
+    }
+
+    /** Where in its frontier an expanded candidate stands. */
+    public int place(int candidate) {
+        return places[candidate];
+    }
+
     public int frontierSize() {
         return frontierSize;
     }
@@ -159,11 +186,23 @@ public final class DynamicDraftTree {
         into.candidates(size);
         int count = rank(0, size, nodes);
         for (int i = 0; i < count; i++) {
-            int candidate = candidate(order[i]);
-            int parent = parents[candidate];
-            nodeOfCandidate[candidate] = into.add(tokens[candidate],
-                    parent == DraftTree.ROOT ? DraftTree.ROOT : nodeOfCandidate[parent], values[candidate]);
+            put(candidate(order[i]), into);
         }
+    }
+
+    /** The first {@code nodes} of the given candidates become the draft tree; parents must stand before their children. */
+    public void take(int[] candidates, int nodes, DraftTree into) {
+        into.clear();
+        into.candidates(size);
+        for (int i = 0; i < nodes; i++) {
+            put(candidates[i], into);
+        }
+    }
+
+    private void put(int candidate, DraftTree into) {
+        int parent = parents[candidate];
+        nodeOfCandidate[candidate] = into.add(tokens[candidate],
+                parent == DraftTree.ROOT ? DraftTree.ROOT : nodeOfCandidate[parent], values[candidate]);
     }
 
     /**

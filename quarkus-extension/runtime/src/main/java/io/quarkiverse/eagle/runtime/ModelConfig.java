@@ -8,7 +8,9 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 import io.quarkiverse.eagle.draft.EagleDrafter;
+import io.quarkiverse.eagle.draft.LookaheadDrafter;
 import io.quarkiverse.eagle.draft.PlainDrafter;
+import io.quarkiverse.eagle.draft.PromptLookupDrafter;
 import io.quarkus.runtime.annotations.ConfigDocDefault;
 import io.quarkus.runtime.annotations.ConfigDocMapKey;
 import io.quarkus.runtime.annotations.ConfigGroup;
@@ -84,6 +86,12 @@ public interface ModelConfig {
     enum DrafterKind {
         /** EAGLE-2: the bundle's draft head grows a tree of continuations. */
         EAGLE2(EagleDrafter.NAME),
+        /** EAGLE: the same head, a tree of 25 nodes whose shape is always the same. */
+        EAGLE(EagleDrafter.STATIC_NAME),
+        /** Prompt lookup: what followed the last tokens earlier in the context. No model. */
+        PLD(PromptLookupDrafter.NAME),
+        /** Lookahead decoding: n-grams from Jacobi iteration in the target's own steps. No model. */
+        LOOKAHEAD(LookaheadDrafter.NAME),
         /** No drafting: one token per step. */
         NONE(PlainDrafter.NAME);
 

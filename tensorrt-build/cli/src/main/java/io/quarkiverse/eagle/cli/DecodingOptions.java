@@ -26,8 +26,8 @@ final class DecodingOptions {
             + " whose models were made from the same bundle; several, separated by commas, in order of preference.")
     private List<String> triton = List.of();
 
-    @Option(names = "--drafter", paramLabel = "NAME", description = "eagle2, or none for plain decoding; without it eagle2"
-            + " where the bundle has a draft head.")
+    @Option(names = "--drafter", paramLabel = "NAME", description = "eagle2, eagle (static tree), pld (prompt"
+            + " lookup), lookahead, or none for plain decoding; without it eagle2 where the bundle has a draft head.")
     private String drafter;
 
     @Option(names = "--nodes", paramLabel = "N", description = "Fixed draft tree: nodes that a cycle verifies (default with"

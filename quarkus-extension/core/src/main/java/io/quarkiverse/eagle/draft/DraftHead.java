@@ -1,0 +1,181 @@
+package io.quarkiverse.eagle.draft;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.util.List;
+
+import io.quarkiverse.eagle.engine.Engine;
+import io.quarkiverse.eagle.engine.EngineShape;
+import io.quarkiverse.eagle.engine.StepRequest;
+import io.quarkiverse.eagle.engine.StepResult;
+import io.quarkiverse.eagle.engine.Steps;
+
+/**
+ * A draft head's engine and what its pool holds of every sequence: rows that are final, and tokens with the target's features
+ * that wait for their step. Shared by all drafters over the same engine, so that one never writes over another's rows. Belongs
+ * to the decode loop's thread.
+ */
+final class DraftHead {
+
+    /** Levels that a step's window has room for. */
+    static final int MOST_LEVELS = 18;
+
+    private final Engine engine;
+    private final Slot[] slots;
+    private final StepRequest request;
+    private final StepResult[] results = new StepResult[2];
+
+    /** What the pool holds of the sequence in a slot. */
+    private static final class Slot {
+        /** Final rows in the draft's pool. */
+        private int rows;
+        /** Rows that wait for their step: the next token, and the feature before it. */
+        private final int[] tokens;
+        private final FloatBuffer features;
+        private int pending;
+        /** The row of the last extension whose output the first level descends from. */
+        private int lastRow;
+
+        Slot(int capacity, int featureSize) {
+            this.tokens = new int[capacity];
+            this.features = ByteBuffer.allocateDirect(capacity * featureSize * Float.BYTES).order(ByteOrder.nativeOrder())
+                    .asFloatBuffer();
+        }
+    }
+
+    DraftHead(Engine engine) {
+        this.engine = engine;
+        EngineShape shape = engine.shape();
+        this.slots = new Slot[shape.slots()];
+        int levelRows = shape.topK() * shape.slots();
+        int rows = shape.maxRows() * shape.slots();
+        this.request = new StepRequest(shape, shape.slots(), rows, Math.max(shape.maxRows(), MOST_LEVELS * shape.topK()));
+        for (int i = 0; i < results.length; i++) {
+            results[i] = new StepResult(shape, rows, Math.max(Engine.MIN_ROWS, levelRows));
+        }
+    }
+
+    EngineShape shape() {
+        return engine.shape();
+    }
+
+    /** A sequence takes its slot; what the slot held before is void. */
+    void begin(Draftable sequence) {
+        Slot slot = slots[sequence.slot()];
+        if (slot == null) {
+            slot = new Slot(engine.shape().maxRows(), engine.shape().featureSize());
+            slots[sequence.slot()] = slot;
+        }
+        slot.rows = 0;
+        slot.pending = 0;
+    }
+
+    /** A token follows a row of the target's step; it waits with that row's feature until the next extension. */
+    void observe(Draftable sequence, StepResult result, int b, int row, int nextToken) {
+        Slot slot = slots[sequence.slot()];
+        if (slot.pending == slot.tokens.length) {
+            extend(List.of(sequence));
+        }
+        int width = engine.shape().featureSize();
+        slot.tokens[slot.pending] = nextToken;
+        slot.features.put(slot.pending * width, result.features(), result.featureOffset(b, row), width);
+        slot.pending++;
+    }
+
+    /** Final rows of a sequence: the rotary position of its next level. */
+    int rows(Draftable sequence) {
+        return slots[sequence.slot()].rows;
+    }
+
+    /** The row of the last extension that the first level descends from. */
+    int lastRow(Draftable sequence) {
+        return slots[sequence.slot()].lastRow;
+    }
+
+    /** The lowest slot: the first sequence of a step. */
+    static int firstSlot(List<? extends Draftable> sequences) {
+        int first = Integer.MAX_VALUE;
+        for (Draftable sequence : sequences) {
+            first = Math.min(first, sequence.slot());
+        }
+        return first;
+    }
+
+    private static int lastSlot(List<? extends Draftable> sequences) {
+        int last = 0;
+        for (Draftable sequence : sequences) {
+            last = Math.max(last, sequence.slot());
+        }
+        return last;
+    }
+
+    /** Runs the waiting rows of every sequence; afterwards they are final, and their last row's outputs are in the result. */
+    StepResult extend(List<? extends Draftable> sequences) {
+        int rows = Engine.MIN_ROWS;
+        for (Draftable sequence : sequences) {
+            rows = Math.max(rows, slots[sequence.slot()].pending);
+        }
+        int first = firstSlot(sequences);
+        int batch = lastSlot(sequences) - first + 1;
+        request.begin(first, batch, rows, 0, rows, 1);
+        parkIdleSlots(first, batch);
+        int width = engine.shape().featureSize();
+        for (Draftable sequence : sequences) {
+            Slot slot = slots[sequence.slot()];
+            int b = sequence.slot() - first;
+            for (int t = 0; t < slot.pending; t++) {
+                request.row(b, t, slot.tokens[t], slot.rows + t);
+                request.feature(b, t, slot.features, t * width);
+                for (int seen = 0; seen < t; seen++) {
+                    request.see(b, t, seen);
+                }
+            }
+            request.outputRow(b, 0, slot.pending - 1);
+        }
+        StepResult result = Steps.await(engine.step(request, results[0]));
+        for (Draftable sequence : sequences) {
+            Slot slot = slots[sequence.slot()];
+            slot.rows += slot.pending;
+            slot.lastRow = slot.pending - 1;
+            slot.pending = 0;
+        }
+        return result;
+    }
+
+    /**
+     * Begins the step of a level. Its rows go behind those of the levels before; the caller fills them.
+     *
+     * @param rows per sequence
+     * @param window rows of all levels so far, these included
+     */
+    StepRequest beginLevel(List<? extends Draftable> sequences, int rows, int window) {
+        int first = firstSlot(sequences);
+        int batch = lastSlot(sequences) - first + 1;
+        int padded = batch * rows < Engine.MIN_ROWS ? Engine.MIN_ROWS : rows;
+        int columns = window - rows + padded;
+        request.begin(first, batch, padded, 0, columns, padded);
+        parkIdleSlots(first, batch);
+        for (int b = 0; b < batch; b++) {
+            request.writeOffset(b, columns - padded);
+        }
+        return request;
+    }
+
+    /** Runs the level that was begun; the result of the level before stays readable. */
+    StepResult runLevel(StepResult before) {
+        return Steps.await(engine.step(request, results[before == results[0] ? 1 : 0]));
+    }
+
+    /** Slots that take no part write behind their own rows. */
+    private void parkIdleSlots(int first, int batch) {
+        for (int b = 0; b < batch; b++) {
+            Slot slot = slots[first + b];
+            request.windowStart(b, slot == null ? 0 : slot.rows);
+        }
+    }
+
+    void close() {
+        engine.close();
+    }
+}

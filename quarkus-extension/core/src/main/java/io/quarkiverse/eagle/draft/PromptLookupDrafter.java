@@ -1,0 +1,122 @@
+package io.quarkiverse.eagle.draft;
+
+import java.util.Arrays;
+import java.util.List;
+
+import io.quarkiverse.eagle.TreeBudget;
+import io.quarkiverse.eagle.engine.StepResult;
+
+/**
+ * Prompt lookup decoding: what followed the last tokens when they stood in the context before is proposed again. The longest
+ * match of up to three tokens wins, of these the most recent. Needs no model, costs next to nothing, and pays where answers
+ * quote: summaries, edits of code, chats that repeat themselves.
+ */
+public final class PromptLookupDrafter implements Drafter {
+
+    public static final String NAME = "pld";
+
+    /** Tokens of the longest match. */
+    static final int LONGEST_MATCH = 3;
+    /** Tokens of a proposal. */
+    static final int LONGEST_CHAIN = 10;
+
+    private final SpeculationEconomy economy;
+    private final ChainCalibration calibration = new ChainCalibration(LONGEST_MATCH, LONGEST_CHAIN);
+    private final Slot[] slots;
+    private final float[] values = new float[LONGEST_CHAIN];
+
+    /** What the drafter knows of the sequence in a slot. */
+    private static final class Slot {
+        private final TokenHistory history = new TokenHistory();
+        /** What followed the match, as far as it was proposed or might have been. */
+        private final int[] chain = new int[LONGEST_CHAIN];
+        private int chainLength;
+        private int match;
+        /** Tokens of the chain that the target has confirmed; -1 when it has left the chain. */
+        private int confirmed;
+        private int nodes;
+        private double promised;
+        private int batch;
+    }
+
+    /** @param economy decides how much of a proposal pays, for sequences whose budget is not fixed; its drafting is free */
+    public PromptLookupDrafter(int slots, SpeculationEconomy economy) {
+        this.slots = new Slot[slots];
+        this.economy = economy;
+    }
+
+    @Override
+    public String name() {
+        return NAME;
+    }
+
+    @Override
+    public void begin(Draftable sequence) {
+        Slot slot = slots[sequence.slot()];
+        if (slot == null) {
+            slot = new Slot();
+            slots[sequence.slot()] = slot;
+        }
+        slot.history.clear();
+        slot.chainLength = 0;
+        slot.confirmed = -1;
+    }
+
+    /** Learns from every token that the target chose, whether it was verified as part of a chain or only might have been. */
+    @Override
+    public void observe(Draftable sequence, StepResult result, int b, int row, int nextToken) {
+        Slot slot = slots[sequence.slot()];
+        if (slot.confirmed < 0 || slot.confirmed == slot.chainLength) {
+            return;
+        }
+        boolean same = slot.chain[slot.confirmed] == nextToken;
+        calibration.saw(slot.match, slot.confirmed, same);
+        slot.confirmed = same ? slot.confirmed + 1 : -1;
+    }
+
+    @Override
+    public void propose(List<? extends Draftable> sequences) {
+        for (Draftable sequence : sequences) {
+            sequence.tree().clear();
+            Slot slot = slots[sequence.slot()];
+            slot.history.readUpTo(sequence);
+            slot.match = slot.history.longestMatch(LONGEST_MATCH);
+            slot.chainLength = slot.history.following(slot.chain);
+            slot.confirmed = slot.chainLength == 0 ? -1 : 0;
+            slot.batch = sequences.size();
+            propose(sequence, slot);
+        }
+    }
+
+    private void propose(Draftable sequence, Slot slot) {
+        int count = slot.chainLength;
+        if (count > 0) {
+            calibration.values(slot.match, count, values);
+        }
+        TreeBudget budget = sequence.budget();
+        if (budget != null) {
+            slot.nodes = Math.min(count, budget.nodes());
+        } else {
+            slot.nodes = economy.choose(values, count, slot.batch, 0);
+            slot.promised = economy.promised(values, slot.nodes);
+        }
+        slot.nodes = Math.min(slot.nodes, sequence.mostNodes());
+        for (int i = 0; i < slot.nodes; i++) {
+            sequence.tree().add(slot.chain[i], i - 1, values[i]);
+        }
+        sequence.tree().candidates(count);
+    }
+
+    @Override
+    public void verified(Draftable sequence, StepResult result, int b, int emitted) {
+        Slot slot = slots[sequence.slot()];
+        if (sequence.budget() == null) {
+            economy.learn(slot.promised, emitted, 0, slot.nodes, slot.batch);
+        }
+    }
+
+    @Override
+    public void close() {
+        Arrays.fill(slots, null);
+    }
+}

@@ -1,0 +1,38 @@
+package io.quarkiverse.eagle.cli;
+
+import static io.quarkiverse.eagle.cli.CommandRun.eagle;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import com.fasterxml.jackson.databind.JsonNode;
+
+/** Every drafter over the real model. */
+class DrafterTest {
+
+    private static final String[] ASKED = { "--max-tokens", "60",
+            "Repeat three times: the quick brown fox jumps over the lazy dog." };
+
+    @ParameterizedTest
+    @ValueSource(strings = { "eagle2", "eagle", "pld", "lookahead" })
+    void saysWhatPlainDecodingSaysInFewerCycles(String name) {
+        JsonNode plain = run("none");
+        JsonNode drafted = run(name, "--nodes", "56");
+        assertThat(drafted.get("drafter").textValue()).isEqualTo(name);
+        assertThat(drafted.get("token_ids")).isEqualTo(plain.get("token_ids"));
+        assertThat(drafted.get("cycles").intValue()).isLessThan(plain.get("cycles").intValue());
+        assertThat(run(name, "--temperature", "0.9", "--seed", "5").get("token_ids"))
+                .isEqualTo(run("none", "--temperature", "0.9", "--seed", "5").get("token_ids"));
+    }
+
+    private static JsonNode run(String drafter, String... options) {
+        List<String> line = new ArrayList<>(List.of("chat", "--json", "--drafter", drafter));
+        line.addAll(List.of(options));
+        line.addAll(List.of(ASKED));
+        return eagle(line.toArray(String[]::new)).json();
+    }
+}
