@@ -12,7 +12,7 @@ public final class Drafters {
 
     /** Every name there is, whatever a bundle can run. */
     public static final List<String> NAMES = List.of(EagleDrafter.NAME, EagleDrafter.STATIC_NAME, PromptLookupDrafter.NAME,
-            LookaheadDrafter.NAME, PlainDrafter.NAME);
+            LookaheadDrafter.NAME, MixedDrafter.NAME, PlainDrafter.NAME);
 
     private static final CostCurve FREE = new CostCurve(new int[] { 1 }, new double[] { 0 });
 
@@ -29,15 +29,22 @@ public final class Drafters {
     public Drafters(String model, int slots, CostCurve target, Engine draft, SpeculationEconomy economy) {
         this.model = model;
         add(new PlainDrafter());
-        add(new PromptLookupDrafter(slots, new SpeculationEconomy(target, FREE, List.of())));
+        add(new PromptLookupDrafter(slots, free(target)));
         add(new LookaheadDrafter(slots, LookaheadDrafter.Shape.PUBLISHED));
         if (draft != null) {
             DraftHead head = new DraftHead(draft);
             add(new EagleDrafter(head, economy));
+            add(new MixedDrafter(slots, new EagleDrafter(head, economy), economy,
+                    new PromptLookupDrafter(slots, free(target)), free(target)));
             if (StaticTree.PUBLISHED.widest() <= draft.shape().topK()) {
                 add(new EagleDrafter(head, StaticTree.PUBLISHED));
             }
         }
+    }
+
+    /** Decides about proposals that cost nothing, or are paid already. */
+    private static SpeculationEconomy free(CostCurve target) {
+        return new SpeculationEconomy(target, FREE, List.of());
     }
 
     private void add(Drafter drafter) {

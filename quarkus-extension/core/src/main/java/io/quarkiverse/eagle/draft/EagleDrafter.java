@@ -275,6 +275,12 @@ public final class EagleDrafter implements Drafter {
         slot.tree.select(Math.min(nodes, sequence.mostNodes()), sequence.tree());
     }
 
+    /** Seconds that the last proposal's steps cost. */
+    double spent(Draftable sequence) {
+        Slot slot = slots[sequence.slot()];
+        return slot.drafted ? slot.spent : 0;
+    }
+
     @Override
     public void verified(Draftable sequence, StepResult result, int b, int emitted) {
         Slot slot = slots[sequence.slot()];

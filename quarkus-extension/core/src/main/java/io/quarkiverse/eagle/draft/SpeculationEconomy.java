@@ -159,6 +159,11 @@ public final class SpeculationEconomy {
         }
     }
 
+    /** A value of the draft as an estimate of acceptance, a log-probability too: corrected by what was accepted before. */
+    float calibrated(float logProbability) {
+        return Math.min(0, logProbability + (float) Math.log(correction));
+    }
+
     private double chance(float logProbability) {
         return Math.min(1, correction * Math.exp(logProbability));
     }

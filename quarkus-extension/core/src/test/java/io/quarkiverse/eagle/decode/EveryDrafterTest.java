@@ -117,7 +117,7 @@ class EveryDrafterTest {
             for (String name : List.of("pld", "lookahead")) {
                 assertThat(toy.ids(ToyModel.prompt(9, 1), options.withDrafter(name))).isEqualTo(plain);
             }
-            for (String name : List.of("eagle2", "eagle")) {
+            for (String name : List.of("eagle2", "eagle", "mixed")) {
                 assertThatThrownBy(() -> toy.ids(ToyModel.prompt(9, 1), options.withDrafter(name)))
                         .isInstanceOf(InvalidRequestException.class)
                         .hasMessageContainingAll("no draft head", name, "pld, lookahead, none");

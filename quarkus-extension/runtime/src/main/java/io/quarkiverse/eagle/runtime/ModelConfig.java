@@ -9,6 +9,7 @@ import java.util.OptionalInt;
 
 import io.quarkiverse.eagle.draft.EagleDrafter;
 import io.quarkiverse.eagle.draft.LookaheadDrafter;
+import io.quarkiverse.eagle.draft.MixedDrafter;
 import io.quarkiverse.eagle.draft.PlainDrafter;
 import io.quarkiverse.eagle.draft.PromptLookupDrafter;
 import io.quarkus.runtime.annotations.ConfigDocDefault;
@@ -92,6 +93,8 @@ public interface ModelConfig {
         PLD(PromptLookupDrafter.NAME),
         /** Lookahead decoding: n-grams from Jacobi iteration in the target's own steps. No model. */
         LOOKAHEAD(LookaheadDrafter.NAME),
+        /** EAGLE-2 and prompt lookup at once, merged into one tree. */
+        MIXED(MixedDrafter.NAME),
         /** No drafting: one token per step. */
         NONE(PlainDrafter.NAME);
 

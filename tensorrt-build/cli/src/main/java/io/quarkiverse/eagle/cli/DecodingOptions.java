@@ -27,7 +27,8 @@ final class DecodingOptions {
     private List<String> triton = List.of();
 
     @Option(names = "--drafter", paramLabel = "NAME", description = "eagle2, eagle (static tree), pld (prompt"
-            + " lookup), lookahead, or none for plain decoding; without it eagle2 where the bundle has a draft head.")
+            + " lookup), lookahead, mixed (eagle2 and pld in one tree), or none for plain decoding; without it eagle2 where the"
+            + " bundle has a draft head.")
     private String drafter;
 
     @Option(names = "--nodes", paramLabel = "N", description = "Fixed draft tree: nodes that a cycle verifies (default with"

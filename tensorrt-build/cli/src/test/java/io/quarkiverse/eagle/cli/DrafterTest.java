@@ -18,7 +18,7 @@ class DrafterTest {
             "Repeat three times: the quick brown fox jumps over the lazy dog." };
 
     @ParameterizedTest
-    @ValueSource(strings = { "eagle2", "eagle", "pld", "lookahead" })
+    @ValueSource(strings = { "eagle2", "eagle", "pld", "lookahead", "mixed" })
     void saysWhatPlainDecodingSaysInFewerCycles(String name) {
         JsonNode plain = run("none");
         JsonNode drafted = run(name, "--nodes", "56");
