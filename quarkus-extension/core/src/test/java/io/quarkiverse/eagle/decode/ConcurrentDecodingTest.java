@@ -440,7 +440,7 @@ class ConcurrentDecodingTest {
             int[] prompt = ToyModel.prompt(3, 2);
             assertThat(toy.ids(prompt, GenerationOptions.defaults().withMaxTokens(9))).isEqualTo(ENDLESS.greedy(prompt, 9));
             assertThatThrownBy(() -> toy.ids(prompt, EAGLE)).hasMessageContaining("has no draft head")
-                    .hasMessageContaining("use drafter none");
+                    .hasMessageContaining("use drafter pld, lookahead, none");
             assertThatThrownBy(() -> toy.ids(prompt, EAGLE.withDrafter("medusa")))
                     .hasMessageContaining("choose eagle2 or none");
         }
