@@ -442,7 +442,7 @@ class ConcurrentDecodingTest {
             assertThatThrownBy(() -> toy.ids(prompt, EAGLE)).hasMessageContaining("has no draft head")
                     .hasMessageContaining("use drafter pld, lookahead, none");
             assertThatThrownBy(() -> toy.ids(prompt, EAGLE.withDrafter("medusa")))
-                    .hasMessageContaining("choose eagle2 or none");
+                    .hasMessageContaining("choose eagle2, eagle, pld, lookahead, mixed or none");
         }
     }
 }

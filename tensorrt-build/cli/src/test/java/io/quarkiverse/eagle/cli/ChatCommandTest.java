@@ -102,7 +102,7 @@ class ChatCommandTest {
                 "--max-length", "64").status()).isZero();
         CommandRun run = eagle("chat", "--model", bundle.toString(), "--drafter", "eagle2", "hi");
         assertThat(run.status()).isEqualTo(2);
-        assertThat(run.err()).contains("has no draft head", "drafter none").hasLineCount(1);
+        assertThat(run.err()).contains("has no draft head", "lookahead, none").hasLineCount(1);
         CommandRun longer = typing("word ".repeat(100), "chat", "--model", bundle.toString());
         assertThat(longer.status()).isEqualTo(2);
         assertThat(longer.err()).contains("but the model takes at most 63").hasLineCount(1);
