@@ -84,6 +84,26 @@ class ClientAtTritonTest {
     private static PemCertificateFiles others;
     private TritonClient client;
 
+    /** Answers slowly, one request after the other, and lets two wait. */
+    private static final String BUSY_CONFIG = """
+            {"name": "busy", "backend": "python", "max_batch_size": 1,
+             "input": [{"name": "x", "data_type": "TYPE_INT64", "dims": [-1]}],
+             "output": [{"name": "y", "data_type": "TYPE_INT64", "dims": [-1]}],
+             "dynamic_batching": {"default_queue_policy": {"max_queue_size": 2}},
+             "instance_group": [{"count": 1, "kind": "KIND_CPU"}]}
+            """;
+
+    private static final String BUSY_MODEL = """
+            import time
+            import triton_python_backend_utils as pb
+
+            class TritonPythonModel:
+                def execute(self, requests):
+                    time.sleep(0.3)
+                    return [pb.InferenceResponse([pb.Tensor("y", pb.get_input_tensor_by_name(request, "x").as_numpy() + 1)])
+                            for request in requests]
+            """;
+
     /** One server for all: encrypted, wants certificates of its clients, and a key for its repository. */
     @BeforeAll
     static void startServer() throws Exception {
@@ -235,6 +255,29 @@ class ClientAtTritonTest {
             assertThat(values).containsExactly(2, 3, 4);
             value(client.connection().unregister(region));
         }
+    }
+
+    @Test
+    void aFullQueueRefusesAtOnceAndMayBeTriedAgain() {
+        value(client.connection().load("busy", BUSY_CONFIG,
+                Map.of("1/model.py", BUSY_MODEL.getBytes(StandardCharsets.UTF_8)), LONG));
+        List<CompletableFuture<InferResponse>> answers = new ArrayList<>();
+        for (long i = 0; i < 12; i++) {
+            ByteBuffer x = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN).putLong(0, i);
+            answers.add(client.connection().stream().infer(new InferRequest("busy").input("x", DataType.INT64, x, 1, 1), LONG));
+        }
+        int refused = 0;
+        for (int i = 0; i < answers.size(); i++) {
+            CompletableFuture<InferResponse> answer = answers.get(i);
+            if (answer.handle((done, thrown) -> thrown == null).join()) {
+                assertThat(answer.join().output("y").data().getLong()).isEqualTo(i + 1);
+            } else {
+                assertThat(failure(answer)).hasMessageContaining("Exceeds maximum queue size");
+                assertThat(failure(answer).isRetryable()).isTrue();
+                refused++;
+            }
+        }
+        assertThat(refused).isBetween(1, 11);
     }
 
     @Test
