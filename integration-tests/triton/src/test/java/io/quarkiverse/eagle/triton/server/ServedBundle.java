@@ -58,7 +58,7 @@ final class ServedBundle {
         return model(OnnxRuntimeEngines.open(bundle(), new OnnxRuntimeOptions(1, 2, false)));
     }
 
-    private static SpeculativeModel model(EnginePair engines) {
+    static SpeculativeModel model(EnginePair engines) {
         return SpeculativeModel.open(bundle(), () -> engines,
                 new ModelOptions(null, null, 16, EMISSION).withRecovery(Duration.ofSeconds(60)));
     }
