@@ -160,7 +160,8 @@ class ChatCommandTest {
         assertBadLine("{\"prompt_ids\":[1.5]}", "has 1.5 in prompt_ids");
         assertBadLine("{\"messages\":[{\"role\":\"user\"}]}", "has a message");
         assertBadLine("{\"prompt_ids\":[1],\"temperature\":-2}", "temperature is -2.0");
-        assertBadLine("{\"prompt_ids\":[1],\"drafter\":\"crystal-ball\"}", "choose eagle2, eagle, pld, lookahead, mixed or none");
+        assertBadLine("{\"prompt_ids\":[1],\"drafter\":\"crystal-ball\"}",
+                "choose eagle2, eagle, pld, lookahead, mixed or none");
     }
 
     private void assertBadLine(String line, String sentence) throws IOException {
