@@ -63,6 +63,19 @@ public interface ModelConfig {
     int queueLimit();
 
     /**
+     * How long a request may wait for a slot before it is refused. Without it, as long as its own deadline allows.
+     */
+    Optional<Duration> queueTimeout();
+
+    /**
+     * Whether a request that begins with the same tokens as an earlier one, as the next turn of a chat does, goes on from what
+     * that one left in its slot instead of reading them again. The text is the same either way. Requests of different tenants
+     * ({@code GenerationRequest.forTenant}) never share.
+     */
+    @WithDefault("true")
+    boolean prefixReuse();
+
+    /**
      * How long an engine that cannot be reached is tried again before its generations fail. Meanwhile they wait, and go on
      * where
      * they stopped.

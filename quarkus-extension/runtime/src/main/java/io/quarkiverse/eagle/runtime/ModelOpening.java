@@ -52,7 +52,8 @@ final class ModelOpening {
         Opener engines = engines();
         ModelOptions options = new ModelOptions(config.drafter().map(ModelConfig.DrafterKind::drafter).orElse(null),
                 budget(), positive("queue-limit", OptionalInt.of(config.queueLimit())), emission)
-                .withRecovery(config.recovery());
+                .withRecovery(config.recovery()).withPrefixReuse(config.prefixReuse())
+                .withQueueTimeout(config.queueTimeout().orElse(null));
         Path folder = config.bundle().orElseThrow(this::bundleIsNotSet);
         try {
             Bundle bundle = config.engine() == ModelConfig.EngineKind.TRITON ? Bundle.openText(folder) : Bundle.open(folder);
