@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -26,20 +27,47 @@ record ServerInstallation(Path python, Path server) {
 
     private static final String SERVER = "nvidia-pytriton==0.7.0";
     private static final String NAME = "triton-server-24.10";
+    /** Triton's client brings its published schema; only that is used of it. */
+    private static final String SCHEMA = "tritonclient==2.73.0";
+    private static final String SCHEMA_NAME = "triton-schema-2.73";
     private static final long MINUTES = 10;
 
     /** The installation, made when there is none; skips the test where that fails. */
     static ServerInstallation ensure() {
-        Path home = DefaultBundle.cacheFolder().resolve(NAME);
+        Path home = ensure(NAME, ServerInstallation::install);
+        try {
+            return new ServerInstallation(home, serverFolder(home));
+        } catch (IOException e) {
+            return skip("the server cannot be installed: " + e.getMessage());
+        }
+    }
+
+    /** A Python environment with Triton's published schema; skips the test where there can be none. */
+    static Path ensureSchema() {
+        return ensure(SCHEMA_NAME, home -> {
+            run(home, "python3", "-m", "venv", "--clear", home.toString());
+            pip(home, "--no-deps", SCHEMA);
+            pip(home, "protobuf");
+        });
+    }
+
+    /** Fills the folder of an environment. */
+    private interface Install {
+        void into(Path home) throws IOException, InterruptedException;
+    }
+
+    private static Path ensure(String name, Install install) {
+        Path home = DefaultBundle.cacheFolder().resolve(name);
         try {
             Files.createDirectories(home.getParent());
-            try (FileChannel channel = FileChannel.open(home.resolveSibling(NAME + ".lock"), StandardOpenOption.CREATE,
+            try (FileChannel channel = FileChannel.open(home.resolveSibling(name + ".lock"), StandardOpenOption.CREATE,
                     StandardOpenOption.WRITE); FileLock lock = channel.lock()) {
                 if (!Files.exists(home.resolve("complete"))) {
-                    install(home);
+                    install.into(home);
+                    Files.createFile(home.resolve("complete"));
                 }
             }
-            return new ServerInstallation(home, serverFolder(home));
+            return home;
         } catch (IOException e) {
             return skip("the server cannot be installed: " + e.getMessage());
         } catch (InterruptedException e) {
@@ -50,9 +78,8 @@ record ServerInstallation(Path python, Path server) {
 
     private static void install(Path home) throws IOException, InterruptedException {
         run(home, "python3", "-m", "venv", "--clear", home.toString());
-        String pip = home.resolve("bin/pip").toString();
-        run(home, pip, "install", "-q", "--disable-pip-version-check", "--no-deps", SERVER);
-        run(home, pip, "install", "-q", "--disable-pip-version-check", "-r",
+        pip(home, "--no-deps", SERVER);
+        pip(home, "-r",
                 Path.of("../../triton-models/host/src/main/python/requirements.txt").toAbsolutePath().normalize().toString());
         Path server = serverFolder(home);
         String version = server.getParent().getParent().getParent().getFileName().toString().replace("python", "");
@@ -60,7 +87,13 @@ record ServerInstallation(Path python, Path server) {
         Files.copy(server.resolve("python_backend_stubs").resolve(version).resolve(stub.getFileName()), stub,
                 StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.COPY_ATTRIBUTES);
         run(home, "sh", "-c", "! ldd '" + stub + "' | grep 'not found'");
-        Files.createFile(home.resolve("complete"));
+    }
+
+    private static void pip(Path home, String... what) throws IOException, InterruptedException {
+        List<String> command = new ArrayList<>(
+                List.of(home.resolve("bin/pip").toString(), "install", "-q", "--disable-pip-version-check"));
+        command.addAll(List.of(what));
+        run(home, command.toArray(String[]::new));
     }
 
     private static Path serverFolder(Path home) throws IOException {
@@ -71,7 +104,7 @@ record ServerInstallation(Path python, Path server) {
     }
 
     private static void run(Path home, String... command) throws IOException, InterruptedException {
-        Path log = home.resolveSibling(NAME + ".log");
+        Path log = home.resolveSibling(home.getFileName() + ".log");
         Process process = new ProcessBuilder(command).redirectErrorStream(true)
                 .redirectOutput(ProcessBuilder.Redirect.to(log.toFile())).start();
         if (!process.waitFor(MINUTES, TimeUnit.MINUTES)) {
@@ -85,7 +118,7 @@ record ServerInstallation(Path python, Path server) {
         }
     }
 
-    private static ServerInstallation skip(String reason) {
+    private static <T> T skip(String reason) {
         String sentence = "NO TRITON SERVER, its tests are skipped: " + reason
                 + " (needed: Linux on x86-64, python3 with venv, libpython3, the Python package index)";
         System.err.println(sentence);
