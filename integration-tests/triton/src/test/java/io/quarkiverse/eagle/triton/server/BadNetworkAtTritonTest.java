@@ -24,6 +24,7 @@ import io.quarkiverse.eagle.engine.PoolLostException;
 import io.quarkiverse.eagle.triton.TritonListener;
 import io.quarkiverse.eagle.triton.TritonOptions;
 import io.quarkiverse.eagle.triton.client.TritonEndpoint;
+import io.quarkiverse.eagle.triton.local.LocalTritonServer;
 import io.smallrye.mutiny.helpers.test.AssertSubscriber;
 
 /** A real server behind a network that is slow, stands still or breaks: the text stays the same, and nothing hangs. */
@@ -36,7 +37,7 @@ class BadNetworkAtTritonTest {
 
     @TempDir
     private static Path folder;
-    private static TritonServer server;
+    private static LocalTritonServer server;
     private static int[] greedy;
     private static int[] sampled;
 

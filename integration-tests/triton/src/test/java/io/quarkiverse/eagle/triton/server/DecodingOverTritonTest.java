@@ -19,6 +19,7 @@ import io.quarkiverse.eagle.GenerationRequest;
 import io.quarkiverse.eagle.GenerationResult;
 import io.quarkiverse.eagle.TreeBudget;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
+import io.quarkiverse.eagle.triton.local.LocalTritonServer;
 import io.smallrye.mutiny.helpers.test.AssertSubscriber;
 
 /** What comes out of engines at a real server is what comes out of engines in this process, also when the server dies. */
@@ -31,7 +32,7 @@ class DecodingOverTritonTest {
 
     @TempDir
     private static Path folder;
-    private static TritonServer server;
+    private static LocalTritonServer server;
     private static SpeculativeModel local;
 
     @BeforeAll

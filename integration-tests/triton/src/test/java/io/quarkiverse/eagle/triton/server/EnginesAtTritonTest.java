@@ -19,6 +19,7 @@ import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
 import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.triton.TritonEngines;
+import io.quarkiverse.eagle.triton.local.LocalTritonServer;
 import io.smallrye.mutiny.helpers.test.AssertSubscriber;
 
 /** What a real server's engines do when applications share it, when their processes die, and when they are others' engines. */
@@ -31,7 +32,7 @@ class EnginesAtTritonTest {
 
     @TempDir
     private static Path folder;
-    private static TritonServer server;
+    private static LocalTritonServer server;
     private static SpeculativeModel local;
 
     @BeforeAll
@@ -66,8 +67,8 @@ class EnginesAtTritonTest {
             answer.awaitItems(5, ServedBundle.PATIENCE);
             server.killModels();
             for (String model : MODELS) {
-                server.control(model, "unload");
-                server.control(model, "load");
+                TritonServer.control(server, model, "unload");
+                TritonServer.control(server, model, "load");
             }
             assertThat(ids(answer)).isEqualTo(ServedBundle.answer(local, QUESTION, GREEDY));
         }

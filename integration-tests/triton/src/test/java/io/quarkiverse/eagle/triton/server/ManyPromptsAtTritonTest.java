@@ -25,6 +25,7 @@ import io.quarkiverse.eagle.triton.TritonEngines;
 import io.quarkiverse.eagle.triton.TritonOptions;
 import io.quarkiverse.eagle.triton.client.Backoff;
 import io.quarkiverse.eagle.triton.client.TritonClientOptions;
+import io.quarkiverse.eagle.triton.local.LocalTritonServer;
 import io.smallrye.mutiny.helpers.test.AssertSubscriber;
 
 /** Engines at a real server under the demands of many consumers. */
@@ -43,7 +44,7 @@ class ManyPromptsAtTritonTest {
 
     @TempDir
     private static Path folder;
-    private static TritonServer server;
+    private static LocalTritonServer server;
     private static SpeculativeModel local;
 
     @BeforeAll
