@@ -24,7 +24,6 @@ import io.quarkiverse.eagle.engine.PoolLostException;
 import io.quarkiverse.eagle.triton.TritonListener;
 import io.quarkiverse.eagle.triton.TritonOptions;
 import io.quarkiverse.eagle.triton.client.TritonEndpoint;
-import io.quarkiverse.eagle.triton.local.LocalTritonServer;
 import io.smallrye.mutiny.helpers.test.AssertSubscriber;
 
 /** A real server behind a network that is slow, stands still or breaks: the text stays the same, and nothing hangs. */
@@ -37,14 +36,14 @@ class BadNetworkAtTritonTest {
 
     @TempDir
     private static Path folder;
-    private static LocalTritonServer server;
+    private static RealServer server;
     private static int[] greedy;
     private static int[] sampled;
 
     @BeforeAll
     static void startServer() {
         server = TritonServer.start(ServedBundle.repository(folder));
-        try (SpeculativeModel local = ServedBundle.inProcess()) {
+        try (SpeculativeModel local = ServedBundle.reference(server)) {
             greedy = ServedBundle.answer(local, QUESTION, GREEDY.withDrafter("none"));
             sampled = ServedBundle.answer(local, QUESTION, SAMPLED.withDrafter("none"));
         }

@@ -38,7 +38,6 @@ import io.quarkiverse.eagle.triton.client.TritonClientOptions;
 import io.quarkiverse.eagle.triton.client.TritonConnection;
 import io.quarkiverse.eagle.triton.client.TritonException;
 import io.quarkiverse.eagle.triton.client.TritonTls;
-import io.quarkiverse.eagle.triton.local.LocalTritonServer;
 import io.smallrye.certs.CertificateGenerator;
 import io.smallrye.certs.CertificateRequest;
 import io.smallrye.certs.Format;
@@ -80,7 +79,7 @@ class ClientAtTritonTest {
 
     @TempDir
     private static Path folder;
-    private static LocalTritonServer server;
+    private static RealServer server;
     private static PemCertificateFiles certificates;
     private static PemCertificateFiles others;
     private TritonClient client;

@@ -19,7 +19,6 @@ import io.quarkiverse.eagle.GenerationRequest;
 import io.quarkiverse.eagle.GenerationResult;
 import io.quarkiverse.eagle.TreeBudget;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
-import io.quarkiverse.eagle.triton.local.LocalTritonServer;
 import io.smallrye.mutiny.helpers.test.AssertSubscriber;
 
 /** What comes out of engines at a real server is what comes out of engines in this process, also when the server dies. */
@@ -32,13 +31,13 @@ class DecodingOverTritonTest {
 
     @TempDir
     private static Path folder;
-    private static LocalTritonServer server;
+    private static RealServer server;
     private static SpeculativeModel local;
 
     @BeforeAll
     static void startServer() {
         server = TritonServer.start(ServedBundle.repository(folder));
-        local = ServedBundle.inProcess();
+        local = ServedBundle.reference(server);
     }
 
     @AfterAll

@@ -19,7 +19,6 @@ import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
 import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.triton.TritonEngines;
-import io.quarkiverse.eagle.triton.local.LocalTritonServer;
 import io.smallrye.mutiny.helpers.test.AssertSubscriber;
 
 /** What a real server's engines do when applications share it, when their processes die, and when they are others' engines. */
@@ -32,13 +31,13 @@ class EnginesAtTritonTest {
 
     @TempDir
     private static Path folder;
-    private static LocalTritonServer server;
+    private static RealServer server;
     private static SpeculativeModel local;
 
     @BeforeAll
     static void startServer() {
         server = TritonServer.start(ServedBundle.repository(folder), "--model-control-mode=explicit", "--load-model=*");
-        local = ServedBundle.inProcess();
+        local = ServedBundle.reference(server);
     }
 
     @AfterAll

@@ -25,7 +25,6 @@ import io.quarkiverse.eagle.triton.TritonEngines;
 import io.quarkiverse.eagle.triton.TritonOptions;
 import io.quarkiverse.eagle.triton.client.Backoff;
 import io.quarkiverse.eagle.triton.client.TritonClientOptions;
-import io.quarkiverse.eagle.triton.local.LocalTritonServer;
 import io.smallrye.mutiny.helpers.test.AssertSubscriber;
 
 /** Engines at a real server under the demands of many consumers. */
@@ -44,13 +43,13 @@ class ManyPromptsAtTritonTest {
 
     @TempDir
     private static Path folder;
-    private static LocalTritonServer server;
+    private static RealServer server;
     private static SpeculativeModel local;
 
     @BeforeAll
     static void startServer() {
         server = TritonServer.start(ServedBundle.repository(folder));
-        local = ServedBundle.inProcess();
+        local = ServedBundle.reference(server);
     }
 
     @AfterAll

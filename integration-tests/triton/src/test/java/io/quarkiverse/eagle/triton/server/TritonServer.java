@@ -5,10 +5,13 @@ import java.io.UncheckedIOException;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 
 import org.junit.jupiter.api.Assumptions;
+import org.testcontainers.DockerClientFactory;
 
 import io.quarkiverse.eagle.graph.DefaultBundle;
 import io.quarkiverse.eagle.triton.local.LocalTritonServer;
@@ -19,6 +22,10 @@ import io.quarkiverse.eagle.triton.local.ServerUnavailableException;
 /** The real servers of the tests. Tests are skipped, with the reason, where none can be installed. */
 final class TritonServer {
 
+    /** Set by the profile {@code gpu}: servers run in containers with GPUs. */
+    static final boolean ON_GPU = Boolean.getBoolean("eagle.gpu");
+
+    private static final Path GPU = Path.of("/dev/nvidia0");
     private static final Duration PATIENCE = Duration.ofSeconds(90);
     /** Triton's client brings its published schema; only that is used of it. */
     private static final String SCHEMA = "tritonclient==2.73.0";
@@ -31,10 +38,21 @@ final class TritonServer {
      *
      * @param options more of the server's command line
      */
-    static LocalTritonServer start(Path repository, String... options) {
-        LocalTritonServer server = LocalTritonServer.of(installation(), repository, options);
+    static RealServer start(Path repository, String... options) {
+        RealServer server = ON_GPU ? container(repository, options)
+                : new ProcessServer(LocalTritonServer.of(installation(), repository, options));
         server.start();
         return server;
+    }
+
+    private static RealServer container(Path repository, String... options) {
+        if (!Files.exists(GPU)) {
+            return skip("NO GPU, the tests of Triton on GPUs are skipped: " + GPU + " is not there");
+        }
+        if (!DockerClientFactory.instance().isDockerAvailable()) {
+            return skip("NO DOCKER, the tests of Triton on GPUs are skipped: no Docker engine answers");
+        }
+        return new ContainerServer(repository, ServedBundle.bundle().folder(), List.of(options));
     }
 
     private static ServerInstallation installation() {
@@ -64,7 +82,7 @@ final class TritonServer {
     }
 
     /** Loads or unloads a model; the server must run with {@code --model-control-mode=explicit}. */
-    static void control(LocalTritonServer server, String model, String action) {
+    static void control(RealServer server, String model, String action) {
         try {
             HttpResponse<String> answer = HttpClient.newHttpClient().send(HttpRequest
                     .newBuilder(server.http().resolve("/v2/repository/models/" + model + "/" + action))
