@@ -3,15 +3,20 @@ package io.quarkiverse.eagle.draft;
 import java.util.List;
 
 import io.quarkiverse.eagle.TreeBudget;
+import io.quarkiverse.eagle.engine.DraftedTree;
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.StepRequest;
 import io.quarkiverse.eagle.engine.StepResult;
+import io.quarkiverse.eagle.engine.TreeRequest;
 import io.quarkiverse.eagle.tree.DynamicDraftTree;
 
 /**
  * EAGLE-2 (arXiv 2406.16858): a draft head reads the target's features and proposes a dynamic tree. Each cycle first extends
  * over the tokens accepted last, with the target's true features; the last of these rows gives the first level. Then the nodes
- * of highest value are expanded level by level, one engine step per level for all sequences.
+ * of highest value are expanded level by level, one engine step per level for all sequences. An engine that is far away does
+ * all of it in one
+ * request, where it can; then the levels of an adaptive tree are decided before it is drafted, from how deep the trees before
+ * it should have been.
  * <p>
  * With a {@link StaticTree} it is EAGLE (arXiv 2401.15077): the same head and the same steps, but the shape is given and every
  * cycle has it.
@@ -47,6 +52,7 @@ public final class EagleDrafter implements Drafter {
         private double spent;
         private int batch;
         private boolean drafted;
+        private final LevelForecast forecast = new LevelForecast(DEEPEST - 1);
 
         Slot(int staticNodes) {
             this.candidates = new int[staticNodes];
@@ -73,7 +79,7 @@ public final class EagleDrafter implements Drafter {
         this.economy = economy;
         this.shape = shape;
         this.slots = new Slot[head.shape().slots()];
-        this.expanded = new int[shape == null ? 0 : shape.size()];
+        this.expanded = new int[shape == null ? head.shape().topK() : shape.size()];
     }
 
     @Override
@@ -90,7 +96,7 @@ public final class EagleDrafter implements Drafter {
     public int begin(Draftable sequence, int heldRows) {
         Slot slot = slots[sequence.slot()];
         if (slot == null) {
-            slot = new Slot(expanded.length);
+            slot = new Slot(shape == null ? 0 : shape.size());
             slots[sequence.slot()] = slot;
         }
         slot.drafted = false;
@@ -120,6 +126,14 @@ public final class EagleDrafter implements Drafter {
         if (shape == null && adaptive == sequences.size() && !economy.draftsNow()) {
             return;
         }
+        double spent = shape == null && head.draftsTrees() ? growAtOnce(sequences) : growByLevels(sequences);
+        for (Draftable sequence : sequences) {
+            select(sequence, sequences.size(), spent);
+        }
+    }
+
+    /** @return seconds that the steps cost */
+    private double growByLevels(List<? extends Draftable> sequences) {
         StepResult result = head.extend(sequences);
         double spent = cost(Engine.MIN_ROWS);
         firstLevel(sequences, result);
@@ -136,9 +150,87 @@ public final class EagleDrafter implements Drafter {
             spent += cost(Math.max(Engine.MIN_ROWS, rows * sequences.size()));
             level++;
         }
+        return spent;
+    }
+
+    /**
+     * Grows the trees of all sequences in one request.
+     *
+     * @return seconds that its steps would cost one by one
+     */
+    private double growAtOnce(List<? extends Draftable> sequences) {
+        int first = DraftHead.firstSlot(sequences);
+        TreeRequest request = head.beginTree(sequences);
         for (Draftable sequence : sequences) {
-            select(sequence, sequences.size(), spent);
+            Slot slot = slots[sequence.slot()];
+            int levels = sequence.budget() != null ? sequence.budget().depth() - 1 : slot.forecast.levels();
+            request.sequence(sequence.slot() - first, topK(sequence), expansion(sequence), levels);
         }
+        if (request.levels() == 0) {
+            return growByLevels(sequences);
+        }
+        DraftedTree drafted = head.draftTree(sequences);
+        double spent = cost(Engine.MIN_ROWS);
+        for (Draftable sequence : sequences) {
+            Slot slot = slots[sequence.slot()];
+            slot.drafted = true;
+            slot.forecast.begin();
+            slot.tree.begin();
+            for (int i = 0; i < topK(sequence); i++) {
+                slot.tree.addToRoot(drafted.topId(sequence.slot() - first, 0, i),
+                        drafted.topLogit(sequence.slot() - first, 0, i));
+            }
+        }
+        int row = 1;
+        for (int level = 1; level <= request.levels(); level++) {
+            for (Draftable sequence : sequences) {
+                int b = sequence.slot() - first;
+                if (request.size(b, level) > 0) {
+                    takeLevel(sequence, drafted, b, row, request.size(b, level), sequences.size(), spent);
+                }
+            }
+            row += request.rows(level);
+            spent += cost(Math.max(Engine.MIN_ROWS, request.rows(level) * sequences.size()));
+        }
+        for (Draftable sequence : sequences) {
+            if (sequence.budget() == null) {
+                Slot slot = slots[sequence.slot()];
+                judge(slot, slot.tree.nextFrontier(expansion(sequence)), sequences.size(), spent);
+                slot.forecast.learn();
+            }
+        }
+        return spent;
+    }
+
+    /** Takes over which nodes were expanded, in the rows from {@code row} on, and their children. */
+    private void takeLevel(Draftable sequence, DraftedTree drafted, int b, int row, int size, int batch, double spent) {
+        Slot slot = slots[sequence.slot()];
+        for (int t = 0; t < size; t++) {
+            expanded[t] = drafted.expanded(b, row + t);
+        }
+        slot.tree.chooseFrontier(expanded, size);
+        if (sequence.budget() == null) {
+            judge(slot, size, batch, spent);
+        }
+        int topK = topK(sequence);
+        for (int t = 0; t < size; t++) {
+            for (int i = 0; i < topK; i++) {
+                slot.tree.addToFrontier(t, drafted.topId(b, row + t, i), drafted.topLogit(b, row + t, i));
+            }
+        }
+        if (topK > 1) {
+            economy.sawConfidence(drafted.topLogit(b, row, 0), drafted.topLogit(b, row, 1));
+        }
+    }
+
+    /** Whether a tree that asks before every level would have expanded the frontier. */
+    private void judge(Slot slot, int size, int batch, double spent) {
+        slot.forecast.judge(slot.forecast.open() && goesDeeper(slot, size, batch, spent));
+    }
+
+    private int expansion(Draftable sequence) {
+        int topK = topK(sequence);
+        return sequence.budget() != null ? topK : economy.expansion(slots[sequence.slot()].nodes, topK);
     }
 
     /** Seconds of a step of the head; nobody asks for them where the shape is given. */
@@ -185,8 +277,7 @@ public final class EagleDrafter implements Drafter {
                 continue;
             }
             TreeBudget budget = sequence.budget();
-            int expansion = budget != null ? topK(sequence) : economy.expansion(slot.nodes, topK(sequence));
-            int size = slot.tree.nextFrontier(expansion);
+            int size = slot.tree.nextFrontier(expansion(sequence));
             slot.growing = budget != null ? level < budget.depth()
                     : level < DEEPEST && goesDeeper(slot, size, sequences.size(), spent);
             if (slot.growing) {
