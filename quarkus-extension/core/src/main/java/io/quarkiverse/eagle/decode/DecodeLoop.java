@@ -77,6 +77,8 @@ final class DecodeLoop implements Runnable {
     private long retryAt;
     private long pause;
     private volatile boolean stopping;
+    /** For others to read; counted by the loop. */
+    private volatile int slotsInUse;
 
     /** @param recovery how long a lost engine is tried again before its sequences fail */
     DecodeLoop(String name, Engine target, TreeVerifier.EndTokens endTokens, int queueLimit, Duration recovery) {
@@ -109,6 +111,16 @@ final class DecodeLoop implements Runnable {
         }
         wake();
         return true;
+    }
+
+    /** Sequences that wait for a slot and never had one. */
+    int queued() {
+        return waiting.size();
+    }
+
+    /** Slots that belong to a sequence, as of the last turn. */
+    int slotsInUse() {
+        return slotsInUse;
     }
 
     /** Something changed that the loop may wait for: a new sequence, demand, a cancellation. */
@@ -185,6 +197,7 @@ final class DecodeLoop implements Runnable {
             return false;
         }
         admit();
+        countSlots();
         boolean worked = false;
         Sequence prompt = prompts.poll();
         if (prompt != null) {
@@ -212,6 +225,15 @@ final class DecodeLoop implements Runnable {
         }
         away.removeIf(DecodeLoop::isOver);
         waiting.removeIf(DecodeLoop::isOver);
+        countSlots();
+    }
+
+    private void countSlots() {
+        int used = 0;
+        for (Sequence sequence : slots) {
+            used += sequence == null ? 0 : 1;
+        }
+        slotsInUse = used;
     }
 
     private static boolean isOver(Sequence sequence) {
