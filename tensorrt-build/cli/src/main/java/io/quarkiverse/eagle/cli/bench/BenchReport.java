@@ -10,10 +10,11 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
  *
  * @param runs by drafter and task
  * @param totals by drafter; {@code tau} and {@code speedup} are means over the tasks
+ * @param concurrency generations that ran at once
  * @param differences generations whose tokens were not those of plain decoding; must be 0
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-public record BenchReport(Machine machine, String model, double temperature, int maxTokens, List<Run> runs,
+public record BenchReport(Machine machine, String model, double temperature, int maxTokens, int concurrency, List<Run> runs,
         List<Total> totals, int differences, Costs costs) {
 
     /** Where it ran. */
@@ -23,18 +24,25 @@ public record BenchReport(Machine machine, String model, double temperature, int
     /**
      * One drafter on one task.
      *
-     * @param seconds decoding, without the prompts
+     * @param seconds decoding, without the prompts; with more than one generation at once the whole time, prompts included
      * @param tau mean tokens per draft-verify cycle
      * @param speedup plain decoding's seconds per token divided by this drafter's
+     * @param nodes mean nodes that a cycle verified
+     * @param acceptanceByDepth of the trees that reached a depth, 1 first, the share that was accepted down to it
      */
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
     public record Run(String drafter, String task, int prompts, int tokens, int cycles, double tau, double seconds,
-            double promptSeconds, double tokensPerSecond, double speedup) {
+            double promptSeconds, double tokensPerSecond, double speedup, double nodes, double[] acceptanceByDepth) {
     }
 
-    /** One drafter over all tasks. */
+    /**
+     * One drafter over all tasks.
+     *
+     * @param acceptanceByDepth as of a run
+     */
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-    public record Total(String drafter, double tau, double speedup, double tokensPerSecond) {
+    public record Total(String drafter, double tau, double speedup, double tokensPerSecond,
+            double[] acceptanceByDepth) {
     }
 
     /** Milliseconds of a step by its rows. */
