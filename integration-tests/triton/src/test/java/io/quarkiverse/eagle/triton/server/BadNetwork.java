@@ -35,6 +35,7 @@ final class BadNetwork implements AutoCloseable {
     private final Object still = new Object();
     private final AtomicLong bytesUntilCut = new AtomicLong(NEVER);
     private final AtomicInteger cuts = new AtomicInteger();
+    private final AtomicLong carried = new AtomicLong();
     private volatile long delayNanos;
     private boolean stalled;
 
@@ -85,6 +86,11 @@ final class BadNetwork implements AutoCloseable {
         return cuts.get();
     }
 
+    /** Bytes that have passed in both directions. */
+    long carried() {
+        return carried.get();
+    }
+
     private void accept() {
         while (!entrance.isClosed()) {
             try {
@@ -109,6 +115,7 @@ final class BadNetwork implements AutoCloseable {
             OutputStream out = to.getOutputStream();
             for (int count = in.read(buffer); count >= 0; count = in.read(buffer)) {
                 awaitFlow();
+                carried.addAndGet(count);
                 if (answers) {
                     LockSupport.parkNanos(delayNanos);
                     count = untilCut(count);

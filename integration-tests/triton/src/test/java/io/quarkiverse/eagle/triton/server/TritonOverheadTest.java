@@ -12,6 +12,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 
@@ -21,7 +23,6 @@ import org.junit.jupiter.api.io.TempDir;
 
 import io.quarkiverse.eagle.GenerationOptions;
 import io.quarkiverse.eagle.GenerationRequest;
-import io.quarkiverse.eagle.GenerationResult;
 import io.quarkiverse.eagle.TreeBudget;
 import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
@@ -33,6 +34,7 @@ import io.quarkiverse.eagle.engine.Steps;
 import io.quarkiverse.eagle.onnxruntime.OnnxRuntimeEngines;
 import io.quarkiverse.eagle.onnxruntime.OnnxRuntimeOptions;
 import io.quarkiverse.eagle.triton.TritonEngines;
+import io.quarkiverse.eagle.triton.TritonOptions.Drafting;
 import io.quarkiverse.eagle.triton.client.InferRequest;
 import io.quarkiverse.eagle.triton.client.InferResponse;
 import io.quarkiverse.eagle.triton.client.InferStream;
@@ -91,8 +93,12 @@ class TritonOverheadTest {
     }
 
     private static EnginePair remote(RealServer server, boolean shared) {
-        return TritonEngines.open(ServedBundle.bundle(),
-                ServedBundle.at(server.endpoint()).withSlots(1).withSharedMemory(shared));
+        return remote(server, Drafting.TREE, shared);
+    }
+
+    private static EnginePair remote(RealServer server, Drafting drafting, boolean shared) {
+        return TritonEngines.open(ServedBundle.bundle(), ServedBundle.at(server.endpoint()).withSlots(1)
+                .withDrafting(drafting).withSharedMemory(shared));
     }
 
     private void steps(RealServer server) {
@@ -181,7 +187,7 @@ class TritonOverheadTest {
         return (System.nanoTime() - start) / 1e6;
     }
 
-    /** Bytes of the tensors of a cycle of 60 nodes with 6 levels of 10 rows, 3 tokens accepted before. */
+    /** Bytes of the tensors of a cycle of 60 nodes with 6 levels, 5 of them of 10 rows, 3 tokens accepted before. */
     private static String payload() {
         BundleManifest.Graph graph = ServedBundle.bundle().manifest().targetGraph();
         BundleManifest.Graph head = ServedBundle.bundle().manifest().draftGraph();
@@ -190,20 +196,33 @@ class TritonOverheadTest {
         long up = rows * 16L + 8 + rows * (long) (keep + rows) + rows * 8L + keep * 8L;
         long down = rows * (graph.topK() * 8L + 4);
         long features = rows * graph.featureSize() * 4L;
-        for (int level = 0; level < 6; level++) {
-            int levelRows = level == 0 ? keep + 1 : 10;
-            int window = level == 0 ? levelRows : 10 * level;
-            up += levelRows * 16L + 16 + levelRows * (long) window + (level == 0 ? 1 : levelRows) * 8L;
-            down += (level == 0 ? 1 : levelRows) * head.topK() * 8L;
-            features += 2L * levelRows * head.featureSize() * 4;
+        int extension = keep + 1;
+        up += extension * 16L + 16 + extension * (long) extension + 8;
+        down += head.topK() * 8L;
+        features += extension * head.featureSize() * 4L;
+        // The sizes of a tree, and every candidate.
+        long treeUp = up + 16 + 5 * 8;
+        long treeDown = down + 5 * 10 * (head.topK() * 8L + 4);
+        long levelFeatures = features + extension * head.featureSize() * 4L;
+        for (int level = 1; level <= 5; level++) {
+            up += 10 * 16L + 16 + 10L * 10 * level + 10 * 8L;
+            down += 10 * head.topK() * 8L;
+            levelFeatures += 2L * 10 * head.featureSize() * 4;
         }
-        return String.format(Locale.ROOT,
-                """
+        return String.format(Locale.ROOT, """
 
-                        Tensors of a cycle of 60 nodes (six steps of the draft, one of the target): %.1f KB to the server and %.1f KB from
-                        it, and %.1f KB of features both ways.
-                        """,
-                up / 1024.0, down / 1024.0, features / 1024.0);
+                Tensors of a cycle of 60 nodes in six levels, KB:
+
+                | | messages | to the server | from it | features both ways |
+                | --- | ---: | ---: | ---: | ---: |
+                | a tree in one request | 2 | %.1f | %.1f | %.1f |
+                | level by level | 7 | %.1f | %.1f | %.1f |
+                """, treeUp / 1024.0, treeDown / 1024.0, features / 1024.0, up / 1024.0, down / 1024.0,
+                levelFeatures / 1024.0);
+    }
+
+    /** An engine pair's place in the tables, and a model over it. */
+    private record Contender(String name, SpeculativeModel model) {
     }
 
     private void cycles(RealServer server) {
@@ -211,40 +230,57 @@ class TritonOverheadTest {
         budgets.put("plain decoding", null);
         budgets.put("eagle2, 8 nodes, 3 levels", new TreeBudget(8, 4, 3));
         budgets.put("eagle2, 60 nodes, 6 levels", TreeBudget.PAPER);
-        page.append("\n## A cycle\n\nMilliseconds per cycle, median of ").append(QUESTIONS.size())
-                .append(" answers of 48 tokens.\n\n| | in process | stream | added | shared memory | added |\n")
-                .append("| --- | ---: | ---: | ---: | ---: | ---: |\n");
-        List<SpeculativeModel> models = new ArrayList<>();
+        page.append("\n## A cycle\n\nMilliseconds per cycle of ").append(QUESTIONS.size())
+                .append(" answers of 48 tokens, without each answer's first.\n\n")
+                .append("| | engines | p50 | p99 | added p50 |\n| --- | --- | ---: | ---: | ---: |\n");
+        List<Contender> contenders = new ArrayList<>();
         try {
-            models.add(ServedBundle.model(embedded()));
-            models.add(ServedBundle.model(remote(server, false)));
-            models.add(ServedBundle.model(remote(server, true)));
-            budgets.forEach((name, budget) -> {
-                double[][] times = new double[models.size()][QUESTIONS.size()];
-                for (int q = -1; q < QUESTIONS.size(); q++) {
-                    for (int m = 0; m < models.size(); m++) {
-                        GenerationOptions options = GenerationOptions.defaults().withMaxTokens(48).withBudget(budget)
-                                .withDrafter(budget == null ? "none" : "eagle2");
-                        GenerationResult result = models.get(m).generate(GenerationRequest.chat(QUESTIONS.get(Math.max(0, q)))
-                                .with(options)).await().atMost(ServedBundle.PATIENCE);
-                        if (q >= 0) {
-                            times[m][q] = result.duration().minus(result.timeToFirstToken()).toNanos() / 1e6
-                                    / result.cycles();
-                        }
-                    }
-                }
-                page.append("| ").append(name);
-                for (int m = 0; m < models.size(); m++) {
-                    Arrays.sort(times[m]);
-                    page.append(String.format(Locale.ROOT, " | %.2f", at(times[m], 0.5)));
-                    if (m > 0) {
-                        page.append(String.format(Locale.ROOT, " | %.2f", at(times[m], 0.5) - at(times[0], 0.5)));
-                    }
-                }
-                page.append(" |\n");
-            });
+            contenders.add(new Contender("in process", ServedBundle.model(embedded())));
+            contenders.add(new Contender("level by level", ServedBundle.model(remote(server, Drafting.LEVELS, false))));
+            contenders.add(new Contender("tree in one request", ServedBundle.model(remote(server, Drafting.TREE, false))));
+            contenders.add(new Contender("level by level, shared memory",
+                    ServedBundle.model(remote(server, Drafting.LEVELS, true))));
+            contenders.add(new Contender("tree in one request, shared memory",
+                    ServedBundle.model(remote(server, Drafting.TREE, true))));
+            budgets.forEach((name, budget) -> rows(name, budget, contenders));
         } finally {
-            models.forEach(SpeculativeModel::close);
+            contenders.forEach(contender -> contender.model().close());
         }
+    }
+
+    private void rows(String name, TreeBudget budget, List<Contender> contenders) {
+        GenerationOptions options = GenerationOptions.defaults().withMaxTokens(48).withBudget(budget)
+                .withDrafter(budget == null ? "none" : "eagle2");
+        List<List<Double>> times = contenders.stream().map(contender -> (List<Double>) new ArrayList<Double>()).toList();
+        for (int q = -1; q < QUESTIONS.size(); q++) {
+            for (int c = 0; c < contenders.size(); c++) {
+                List<Double> cycles = cycles(contenders.get(c).model(), QUESTIONS.get(Math.max(0, q)), options);
+                if (q >= 0) {
+                    times.get(c).addAll(cycles);
+                }
+            }
+        }
+        double inProcess = 0;
+        for (int c = 0; c < contenders.size(); c++) {
+            double[] sorted = times.get(c).stream().mapToDouble(Double::doubleValue).sorted().toArray();
+            double median = at(sorted, 0.5);
+            inProcess = c == 0 ? median : inProcess;
+            page.append(String.format(Locale.ROOT, "| %s | %s | %.2f | %.2f | %s |%n", name, contenders.get(c).name(), median,
+                    at(sorted, 0.99), c == 0 ? "" : String.format(Locale.ROOT, "%.2f", median - inProcess)));
+        }
+    }
+
+    /** Milliseconds of every cycle of an answer but the first. */
+    private static List<Double> cycles(SpeculativeModel model, String question, GenerationOptions options) {
+        List<Double> times = new CopyOnWriteArrayList<>();
+        AtomicLong before = new AtomicLong();
+        model.stream(GenerationRequest.chat(question).with(options), (root, tree, accepted, emitted, count) -> {
+            long now = System.nanoTime();
+            long last = before.getAndSet(now);
+            if (last != 0) {
+                times.add((now - last) / 1e6);
+            }
+        }).collect().last().await().atMost(ServedBundle.PATIENCE);
+        return times;
     }
 }
