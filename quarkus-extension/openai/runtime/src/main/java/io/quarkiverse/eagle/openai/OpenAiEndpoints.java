@@ -3,6 +3,7 @@ package io.quarkiverse.eagle.openai;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 
@@ -117,27 +118,31 @@ public final class OpenAiEndpoints {
     private void withBody(RoutingContext routing, BiConsumer<JsonNode, Context> work) {
         admitted(routing, () -> collect(routing, body -> {
             Context context = routing.vertx().getOrCreateContext();
-            workers.execute(() -> {
-                try {
-                    work.accept(parse(body), context);
-                } catch (RuntimeException e) {
-                    context.runOnContext(failed -> Responses.fail(routing.response(), e));
-                }
-            });
+            try {
+                workers.execute(() -> {
+                    try {
+                        work.accept(parse(body), context);
+                    } catch (RuntimeException e) {
+                        context.runOnContext(failed -> Responses.fail(routing.response(), e));
+                    }
+                });
+            } catch (RejectedExecutionException e) {
+                Responses.fail(routing.response(), e);
+            }
         }));
     }
 
     private void collect(RoutingContext routing, Consumer<Buffer> whole) {
         long limit = config.maxBodySize().asLongValue();
+        HttpServerRequest request = routing.request();
         Buffer read = routing.body() == null ? null : routing.body().buffer();
-        if (read != null) { // another extension reads bodies before any route sees the request
-            if (read.length() > limit) {
+        if (read != null || request.isEnded()) { // another extension reads bodies before any route sees the request
+            if (read != null && read.length() > limit) {
                 throw RequestError.bodyTooLarge(limit);
             }
-            whole.accept(read);
+            whole.accept(read == null ? Buffer.buffer() : read);
             return;
         }
-        HttpServerRequest request = routing.request();
         Buffer body = Buffer.buffer();
         request.handler(piece -> {
             if (body.length() + (long) piece.length() <= limit) {

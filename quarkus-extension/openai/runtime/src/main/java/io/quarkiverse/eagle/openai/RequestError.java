@@ -1,5 +1,7 @@
 package io.quarkiverse.eagle.openai;
 
+import java.util.concurrent.RejectedExecutionException;
+
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
@@ -68,7 +70,7 @@ final class RequestError extends RuntimeException {
         if (failure instanceof OverloadedException) {
             return new RequestError(429, "rate_limit_error", null, "rate_limit_exceeded", failure.getMessage());
         }
-        if (failure instanceof EngineException) {
+        if (failure instanceof EngineException || failure instanceof RejectedExecutionException) {
             return new RequestError(503, "server_error", null, "model_unavailable",
                     "the model cannot be reached at the moment; try again later");
         }

@@ -10,6 +10,8 @@ import java.io.InputStreamReader;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -142,24 +144,27 @@ class OpenAiRefusalsTest {
 
     @Test
     void aStreamWhoseDeadlinePassesEndsWithTheErrorAndWithoutTheMark() {
-        Response response = send("/v1/completions", ENDLESS + "true, \"deadline\": 1}");
+        Response response = send("/v1/completions", ENDLESS + "true, \"deadline\": 2.5}");
         assertThat(response.statusCode()).isEqualTo(200);
         assertThat(response.asString()).contains("\"deadline_exceeded\"").doesNotContain("[DONE]");
     }
 
     @Test
     void aClientThatGoesAwayFreesTheSlotAndMeanwhileTheQueueIsLimited() throws IOException {
-        try (Socket first = open(ENDLESS + "true}"); Socket second = open(ENDLESS + "false}")) {
-            // One decodes, one waits: the next is one too many.
-            await().atMost(Duration.ofSeconds(10)).untilAsserted(() -> {
-                Response refused = send("/v1/completions", "{\"prompt\": \"Hi\", \"max_tokens\": 1, \"deadline\": 0.01}");
-                assertThat(refused.statusCode()).isEqualTo(429);
-                assertThat(refused.header("Retry-After")).isNotNull();
-                assertThat(refused.jsonPath().getString("error.code")).isEqualTo("rate_limit_exceeded");
-            });
+        List<Socket> clients = new ArrayList<>(List.of(open(ENDLESS + "true}")));
+        // One decodes; as soon as another waits, the next is one too many.
+        await().atMost(Duration.ofSeconds(20)).untilAsserted(() -> {
+            clients.add(open(ENDLESS + "false}"));
+            Response refused = send("/v1/completions", "{\"prompt\": \"Hi\", \"max_tokens\": 1, \"deadline\": 0.01}");
+            assertThat(refused.statusCode()).isEqualTo(429);
+            assertThat(refused.header("Retry-After")).isNotNull();
+            assertThat(refused.jsonPath().getString("error.code")).isEqualTo("rate_limit_exceeded");
+        });
+        for (Socket client : clients) {
+            client.close();
         }
-        // Both have gone; neither's 1500 tokens hold the slot any more.
-        await().atMost(Duration.ofSeconds(4)).until(
+        // All have gone; nobody's 1500 tokens hold the slot any more.
+        await().atMost(Duration.ofSeconds(8)).until(
                 () -> send("/v1/completions", "{\"prompt\": \"Hi\", \"max_tokens\": 1}").statusCode() == 200);
     }
 
