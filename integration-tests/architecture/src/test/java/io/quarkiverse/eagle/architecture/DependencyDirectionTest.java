@@ -43,6 +43,8 @@ class DependencyDirectionTest {
     private static final String CLI = ROOT + ".cli..";
     private static final String RUNTIME = ROOT + ".runtime..";
     private static final String DEPLOYMENT = ROOT + ".deployment..";
+    private static final String OPENAI = ROOT + ".openai";
+    private static final String OPENAI_DEPLOYMENT = ROOT + ".openai.deployment";
 
     private static final String[] CORE = { ROOT, BUNDLE, ENGINE, TREE, DRAFT, SAMPLING, TEXT, DECODE };
 
@@ -54,7 +56,8 @@ class DependencyDirectionTest {
     void everyModuleIsLookedAt() {
         List<String> packages = ALL.stream().map(JavaClass::getPackageName).distinct().toList();
         assertThat(packages).contains(CORE).contains(ONNX_RUNTIME, TRITON, TRITON + ".client", TRITON_HOST, TRITON_LOCAL,
-                ROOT + ".triton.repository", ROOT + ".runtime", ROOT + ".deployment", ROOT + ".graph.model", ROOT + ".cli");
+                ROOT + ".triton.repository", OPENAI, OPENAI_DEPLOYMENT, ROOT + ".runtime", ROOT + ".deployment",
+                ROOT + ".graph.model", ROOT + ".cli");
     }
 
     @ParameterizedTest(name = "{0} uses {1}")
@@ -83,7 +86,9 @@ class DependencyDirectionTest {
                 Arguments.of(TRITON_LOCAL, List.of(TRITON_HOST)),
                 Arguments.of(GRAPH, List.of(BUNDLE)),
                 Arguments.of(CLI, above(CORE, ONNX_RUNTIME, TRITON, TRITON_CLIENT, TRITON_REPOSITORY, GRAPH)),
-                Arguments.of(RUNTIME, above(CORE, ONNX_RUNTIME, TRITON, TRITON_CLIENT)));
+                Arguments.of(RUNTIME, above(CORE, ONNX_RUNTIME, TRITON, TRITON_CLIENT)),
+                Arguments.of(OPENAI, above(CORE, RUNTIME)),
+                Arguments.of(OPENAI_DEPLOYMENT, List.of(OPENAI)));
     }
 
     @Test
@@ -116,8 +121,8 @@ class DependencyDirectionTest {
     }
 
     @Test
-    void onlyDeploymentUsesRuntime() {
-        noClasses().that().resideOutsideOfPackages(RUNTIME, DEPLOYMENT).should().dependOnClassesThat()
+    void onlyDeploymentAndTheFrontDoorsUseRuntime() {
+        noClasses().that().resideOutsideOfPackages(RUNTIME, DEPLOYMENT, OPENAI).should().dependOnClassesThat()
                 .resideInAPackage(RUNTIME).check(ALL);
     }
 

@@ -35,6 +35,7 @@ public final class EagleCommand implements Runnable {
                 .addSubcommand(new BuildCommand(terminal))
                 .addSubcommand(new RepositoryCommand(terminal))
                 .addSubcommand(new BenchCommand(terminal))
+                .addSubcommand(new ServeCommand(terminal))
                 .addSubcommand(new TreeCommand(terminal))
                 .addSubcommand(new DoctorCommand(terminal));
         Failures failures = new Failures(terminal, () -> eagle.verbose);

@@ -50,6 +50,12 @@ class EagleCommandTest {
             "build --checkpoint x --out y --slots 0 | slots is 0",
             "build --checkpoint x --out y --draft-vocabulary 100 | add --head",
             "build --checkpoint x --out . | exists already",
+            "serve --port 70000 | --port is 70000",
+            "serve --drafter crystal-ball | choose eagle2",
+            "serve --slots 0 | --slots is 0",
+            "serve --threads -1 | --threads is -1",
+            "serve --triton nowhere: | --triton",
+            "serve me | \"me\" is one argument too many",
             "doctor --threads -1 | --threads is -1",
     })
     void saysInOneSentenceWhatIsWrongWithACall(String line, String sentence) {
@@ -64,7 +70,7 @@ class EagleCommandTest {
         assertThat(eagle("--version").out()).matches("eagle \\d+\\.\\d+\\S*\\R");
         CommandRun help = eagle("--help");
         assertThat(help.status()).isZero();
-        assertThat(help.out()).contains("chat", "tree", "build", "doctor", "--verbose");
+        assertThat(help.out()).contains("chat", "tree", "build", "serve", "doctor", "--verbose");
         assertThat(help.err()).isEmpty();
     }
 

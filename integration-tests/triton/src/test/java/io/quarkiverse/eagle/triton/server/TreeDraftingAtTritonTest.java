@@ -34,7 +34,7 @@ class TreeDraftingAtTritonTest {
 
     @TempDir
     private static Path folder;
-    private static TritonServer server;
+    private static RealServer server;
 
     /** What a cycle proposed; a node is its token, its parent and its value. */
     private record Proposal(int root, List<Node> nodes, int candidates) {

@@ -1,0 +1,35 @@
+package io.quarkiverse.eagle.openai.clients;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+
+import org.junit.jupiter.api.Test;
+
+class ServeCommandTest {
+
+    @Test
+    void saysWhereItListensAndEndsWithItsServerWhenItIsTold() throws Exception {
+        int port = ServeProcess.freePort();
+        ServeProcess server = ServeProcess.start(port, "--slots", "1", "--threads", "1");
+        assertThat(server.readyLine()).isEqualTo("Serving SmolLM2-135M-Instruct at http://localhost:" + port + "/v1");
+        new Socket("localhost", port).close();
+        server.close();
+        assertThat(server.status()).isEqualTo(143);
+        assertThatThrownBy(() -> new Socket("localhost", port).close()).isInstanceOf(IOException.class);
+        assertThat(server.errors()).doesNotContain("Exception");
+    }
+
+    @Test
+    void failsInOneSentenceWhereThePortIsTaken() throws Exception {
+        try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getByName("localhost"))) {
+            ServeProcess server = ServeProcess.start(taken.getLocalPort());
+            assertThat(server.status()).isEqualTo(1);
+            assertThat(server.errors()).startsWith("eagle: cannot listen on localhost:").hasLineCount(1);
+        }
+    }
+}
