@@ -75,7 +75,7 @@ class TreeDraftingAtTritonTest {
 
     @Test
     void bothWaysAndEnginesInThisProcessProposeTheSameTrees() {
-        try (SpeculativeModel local = ServedBundle.inProcess();
+        try (SpeculativeModel local = ServedBundle.reference(server);
                 SpeculativeModel atOnce = remote(Drafting.TREE);
                 SpeculativeModel byLevels = remote(Drafting.LEVELS)) {
             for (TreeBudget budget : List.of(TreeBudget.PAPER, new TreeBudget(12, 4, 4), new TreeBudget(4, 1, 4))) {
@@ -140,7 +140,7 @@ class TreeDraftingAtTritonTest {
 
     @Test
     void sequencesOfAnyBudgetSayTogetherWhatEachSaysAlone() {
-        try (SpeculativeModel local = ServedBundle.inProcess(); SpeculativeModel atOnce = remote(Drafting.TREE)) {
+        try (SpeculativeModel local = ServedBundle.reference(server); SpeculativeModel atOnce = remote(Drafting.TREE)) {
             List<GenerationOptions> options = new ArrayList<>();
             for (TreeBudget budget : new TreeBudget[] { null, new TreeBudget(10, 3, 5), new TreeBudget(6, 6, 1) }) {
                 options.add(GenerationOptions.defaults().withMaxTokens(32).withTemperature(0.8).withSeed(7L)
