@@ -46,8 +46,11 @@ final class LoadedModel implements AutoCloseable {
     }
 
     private static EnginePair engines(Bundle bundle, DecodingOptions options) {
-        return options.triton() == null ? OnnxRuntimeEngines.open(bundle, options.engines())
+        Bundle draftModel = options.draftModel() == null ? null : Bundle.open(options.draftModel());
+        EnginePair engines = options.triton() == null ? OnnxRuntimeEngines.open(bundle, options.engines())
                 : TritonEngines.open(bundle, options.triton());
+        return draftModel == null ? engines
+                : OnnxRuntimeEngines.withDraftModel(bundle, engines, draftModel, options.engines());
     }
 
     /** Loads the template engine's many classes while the engines are opened, which keeps one core busy. */
