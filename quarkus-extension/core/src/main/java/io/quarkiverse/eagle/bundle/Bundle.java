@@ -118,6 +118,9 @@ public final class Bundle {
         if (manifest.draftGraph() != null) {
             requireListed(file, manifest, manifest.draftGraph().file());
         }
+        for (BundleManifest.Graph head : manifest.heads()) {
+            requireListed(file, manifest, head.file());
+        }
         for (BundleManifest.FileEntry entry : manifest.files()) {
             Path relative = Path.of(entry.path());
             if (relative.isAbsolute() || relative.normalize().startsWith("..")) {

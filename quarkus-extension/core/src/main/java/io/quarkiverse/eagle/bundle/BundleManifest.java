@@ -2,6 +2,8 @@ package io.quarkiverse.eagle.bundle;
 
 import java.util.List;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
+
 /**
  * {@code bundle.json}: everything that a loader must know of an engine bundle before it opens a graph.
  *
@@ -18,7 +20,8 @@ import java.util.List;
  * @param eosIds tokens that end an answer
  * @param model the target's dimensions
  * @param targetGraph the target engine
- * @param draftGraph the draft engine, null without a head
+ * @param draftGraph the draft engine, null without an EAGLE head
+ * @param heads Medusa and Hydra heads, one of a kind; empty without any
  * @param knownAnswer graph that tells whether signed integer kernels saturate on a CPU; null unless int8
  * @param acceptance measured mean tokens per cycle by node budget, fewest nodes first; a prior for choosing a budget, may be
  *        empty
@@ -27,7 +30,8 @@ import java.util.List;
  */
 public record BundleManifest(int formatVersion, String name, String checkpoint, String head, String target, String precision,
         String update, int maxLength, int slots, int bosId, List<Integer> eosIds, Model model, Graph targetGraph,
-        Graph draftGraph, String knownAnswer, List<Acceptance> acceptance, List<FileEntry> files,
+        Graph draftGraph, @JsonInclude(JsonInclude.Include.NON_EMPTY) List<Graph> heads, String knownAnswer,
+        List<Acceptance> acceptance, List<FileEntry> files,
         String checksum) {
 
     /** What this version reads and writes. */
@@ -42,14 +46,23 @@ public record BundleManifest(int formatVersion, String name, String checkpoint, 
 
     public BundleManifest {
         eosIds = eosIds == null ? List.of() : List.copyOf(eosIds);
+        heads = heads == null ? List.of() : List.copyOf(heads);
         acceptance = acceptance == null ? List.of() : List.copyOf(acceptance);
         files = files == null ? List.of() : List.copyOf(files);
+    }
+
+    /** A bundle with at most an EAGLE head. */
+    public BundleManifest(int formatVersion, String name, String checkpoint, String head, String target, String precision,
+            String update, int maxLength, int slots, int bosId, List<Integer> eosIds, Model model, Graph targetGraph,
+            Graph draftGraph, String knownAnswer, List<Acceptance> acceptance, List<FileEntry> files, String checksum) {
+        this(formatVersion, name, checkpoint, head, target, precision, update, maxLength, slots, bosId, eosIds, model,
+                targetGraph, draftGraph, List.of(), knownAnswer, acceptance, files, checksum);
     }
 
     /** The same manifest with another checksum. */
     BundleManifest withChecksum(String value) {
         return new BundleManifest(formatVersion, name, checkpoint, head, target, precision, update, maxLength, slots, bosId,
-                eosIds, model, targetGraph, draftGraph, knownAnswer, acceptance, files, value);
+                eosIds, model, targetGraph, draftGraph, heads, knownAnswer, acceptance, files, value);
     }
 
     /** The target's dimensions and constants, as {@code config.json} would give them. */
@@ -60,17 +73,17 @@ public record BundleManifest(int formatVersion, String name, String checkpoint, 
     /**
      * One engine.
      *
-     * @param kind {@code target} or {@code eagle}
+     * @param kind {@code target}, {@code eagle}, {@code medusa} or {@code hydra}
      * @param file the graph; with signed weights when the precision is int8
      * @param unsignedFile the same graph for CPUs whose signed kernels saturate, null unless int8
-     * @param layers layers with a KV pool
+     * @param layers layers with a KV pool; 0 for heads that read features and tokens alone
      * @param kvHeads heads of the pool
      * @param headDim width of a head
      * @param kvType element type of the pool: {@code float32}, {@code float16} or {@code bfloat16}
      * @param featureSize width of a feature row
      * @param topK tokens that a row returns
      * @param vocabulary width of a row's logits (the reduced vocabulary for a draft)
-     * @param maxRows most rows per sequence of one step
+     * @param maxRows most rows per sequence of one step; of Medusa and Hydra the number of heads
      * @param signed int8 weights whose sign bit the unsigned graph wants flipped
      * @param shared weights that lie in another engine's file; the loader maps them and gives them to every step as inputs
      */

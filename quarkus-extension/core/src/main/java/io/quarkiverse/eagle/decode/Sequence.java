@@ -181,6 +181,11 @@ final class Sequence implements Draftable {
     }
 
     @Override
+    public int draw(StepResult result, int b, int r, long position) {
+        return sampler.sample(result, b, r, position);
+    }
+
+    @Override
     public DraftTree tree() {
         return tree;
     }

@@ -18,6 +18,7 @@ import io.quarkiverse.eagle.draft.CostMeasurement;
 import io.quarkiverse.eagle.draft.Drafter;
 import io.quarkiverse.eagle.draft.Drafters;
 import io.quarkiverse.eagle.draft.SpeculationEconomy;
+import io.quarkiverse.eagle.draft.SpeculativeDrafter;
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EnginePair;
 import io.quarkiverse.eagle.sampling.TokenSampler;
@@ -36,6 +37,9 @@ import io.smallrye.mutiny.subscription.MultiSubscriber;
 public final class SpeculativeModel implements EagleModel, AutoCloseable {
 
     private static final SecureRandom SEEDS = new SecureRandom();
+
+    /** A draft model's steps beyond the prompt have a row per sequence. */
+    private static final int DRAFT_MODEL_ROWS = 8;
 
     private final BundleManifest manifest;
     private final EnginePair engines;
@@ -78,7 +82,9 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         this.economy = engines.draft() == null ? null
                 : new SpeculationEconomy(targetCosts, cost("draft", engines.draft(), engines.draft().shape().topK()),
                         manifest.acceptance());
-        this.drafters = new Drafters(manifest.name(), engines.target().shape().slots(), targetCosts, engines.draft(), economy);
+        Engine draftModel = engines.further().get(SpeculativeDrafter.NAME);
+        this.drafters = new Drafters(manifest.name(), engines.target().shape().slots(), targetCosts, engines, economy,
+                draftModel == null ? null : cost("draft model", draftModel, DRAFT_MODEL_ROWS));
         drafter(null);
         this.loop = new DecodeLoop(manifest.name(), engines.target(), TreeVerifier.EndTokens.of(manifest.eosIds()),
                 options);

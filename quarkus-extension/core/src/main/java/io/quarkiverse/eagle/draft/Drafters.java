@@ -6,13 +6,15 @@ import java.util.Map;
 
 import io.quarkiverse.eagle.InvalidRequestException;
 import io.quarkiverse.eagle.engine.Engine;
+import io.quarkiverse.eagle.engine.EnginePair;
 
 /** The drafters that a model can run, by name. */
 public final class Drafters {
 
     /** Every name there is, whatever a bundle can run. */
     public static final List<String> NAMES = List.of(EagleDrafter.NAME, EagleDrafter.STATIC_NAME, PromptLookupDrafter.NAME,
-            LookaheadDrafter.NAME, MixedDrafter.NAME, PlainDrafter.NAME);
+            LookaheadDrafter.NAME, MedusaDrafter.NAME, HydraDrafter.NAME, SpeculativeDrafter.NAME, MixedDrafter.NAME,
+            PlainDrafter.NAME);
 
     private static final CostCurve FREE = new CostCurve(new int[] { 1 }, new double[] { 0 });
 
@@ -23,14 +25,29 @@ public final class Drafters {
      * @param model the model's name, for messages
      * @param slots sequences that decode at once
      * @param target cost of the target's steps
-     * @param draft the draft head's engine, null without one
+     * @param engines the draft head and whatever else proposes
      * @param economy of the draft head, null without one
+     * @param draftModel cost of the draft model's steps, null without one
      */
-    public Drafters(String model, int slots, CostCurve target, Engine draft, SpeculationEconomy economy) {
+    public Drafters(String model, int slots, CostCurve target, EnginePair engines, SpeculationEconomy economy,
+            CostCurve draftModel) {
         this.model = model;
         add(new PlainDrafter());
         add(new PromptLookupDrafter(slots, free(target)));
         add(new LookaheadDrafter(slots, LookaheadDrafter.Shape.PUBLISHED));
+        Engine medusa = engines.further().get(MedusaDrafter.NAME);
+        if (medusa != null) {
+            add(new MedusaDrafter(medusa, slots, target));
+        }
+        Engine hydra = engines.further().get(HydraDrafter.NAME);
+        if (hydra != null) {
+            add(new HydraDrafter(hydra, slots, target));
+        }
+        Engine language = engines.further().get(SpeculativeDrafter.NAME);
+        if (language != null) {
+            add(new SpeculativeDrafter(language, new SpeculationEconomy(target, draftModel, List.of())));
+        }
+        Engine draft = engines.draft();
         if (draft != null) {
             DraftHead head = new DraftHead(draft);
             add(new EagleDrafter(head, economy));
@@ -64,11 +81,22 @@ public final class Drafters {
     public Drafter named(String name) {
         Drafter drafter = byName.get(requireKnown(name));
         if (drafter == null) {
-            throw new InvalidRequestException("the bundle of " + model + " has no draft head that drafter \"" + name
-                    + "\" could run; build it with --head, or use drafter " + String.join(", ",
-                            NAMES.stream().filter(byName::containsKey).toList()));
+            throw new InvalidRequestException(missing(name) + ", or use drafter "
+                    + String.join(", ", NAMES.stream().filter(byName::containsKey).toList()));
         }
         return drafter;
+    }
+
+    private String missing(String name) {
+        return switch (name) {
+            case SpeculativeDrafter.NAME -> "drafter \"" + name + "\" needs a draft model beside " + model
+                    + "; name its bundle with --draft-model or quarkus.eagle.draft-bundle";
+            case MedusaDrafter.NAME, HydraDrafter.NAME -> model + " has no draft head that drafter \"" + name
+                    + "\" could run; build its bundle with a " + name + " head (--head, which may be repeated) and run its"
+                    + " engines in this process, the only place where such heads run";
+            default -> "the bundle of " + model + " has no draft head that drafter \"" + name
+                    + "\" could run; build it with --head";
+        };
     }
 
     /**

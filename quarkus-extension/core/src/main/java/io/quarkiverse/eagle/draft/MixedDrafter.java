@@ -66,6 +66,11 @@ public final class MixedDrafter implements Drafter {
         }
 
         @Override
+        public int draw(StepResult result, int b, int r, long position) {
+            return sequence.draw(result, b, r, position);
+        }
+
+        @Override
         public DraftTree tree() {
             return tree;
         }

@@ -130,6 +130,17 @@ public final class DynamicDraftTree {
         return values[frontier[i]];
     }
 
+    /**
+     * Writes the tokens from the root's child down to a frontier node.
+     *
+     * @param into has room for as many tokens as levels are closed
+     */
+    public void path(int i, int[] into) {
+        for (int node = frontier[i]; node != DraftTree.ROOT; node = parents[node]) {
+            into[depths[node] - 1] = tokens[node];
+        }
+    }
+
     /** The place in the frontier before this one of a frontier node's parent; the frontier must not be the first. */
     public int parentPlace(int i) {
         return places[parents[frontier[i]]];

@@ -117,11 +117,33 @@ class EveryDrafterTest {
             for (String name : List.of("pld", "lookahead")) {
                 assertThat(toy.ids(ToyModel.prompt(9, 1), options.withDrafter(name))).isEqualTo(plain);
             }
-            for (String name : List.of("eagle2", "eagle", "mixed")) {
+            assertThatThrownBy(() -> toy.ids(ToyModel.prompt(9, 1), options.withDrafter("speculative")))
+                    .isInstanceOf(InvalidRequestException.class)
+                    .hasMessageContainingAll("needs a draft model", "--draft-model", "pld, lookahead, none");
+            for (String name : List.of("eagle2", "eagle", "mixed", "medusa", "hydra")) {
                 assertThatThrownBy(() -> toy.ids(ToyModel.prompt(9, 1), options.withDrafter(name)))
                         .isInstanceOf(InvalidRequestException.class)
                         .hasMessageContainingAll("no draft head", name, "pld, lookahead, none");
             }
         }
+    }
+
+    /** The draft draws with the target's own uniform number, so a draft that knows the language is always right. */
+    @Test
+    void aDraftModelThatKnowsTheLanguageDrawsWhatTheTargetDraws() {
+        AtomicInteger cycles = new AtomicInteger();
+        AtomicInteger tokens = new AtomicInteger();
+        CycleListener counts = (root, tree, accepted, emitted, count) -> {
+            cycles.incrementAndGet();
+            tokens.addAndGet(count);
+        };
+        try (ToyModel toy = ToyModel.of(ToyLanguage.endless()).noise(0).open()) {
+            GenerationOptions options = GenerationOptions.defaults().withDrafter("speculative").withMaxTokens(200)
+                    .withTemperature(1).withSeed(7L).withBudget(new TreeBudget(4, 1, 4));
+            toy.model().stream(ToyModel.request(ToyModel.prompt(20, 3), options), counts).collect().last().await()
+                    .indefinitely();
+        }
+        // The prompt's last row gives the first token; then four drafted tokens and the target's own.
+        assertThat(tokens.get()).isGreaterThan((int) (4.8 * (cycles.get() - 1)));
     }
 }

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
@@ -22,6 +23,7 @@ import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.decode.ModelOptions;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
+import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EnginePair;
 
 /** A whole model that speaks a {@link ToyLanguage}: a bundle on disk, a tokenizer of letters, target and draft. */
@@ -165,9 +167,17 @@ public final class ToyModel implements AutoCloseable {
                     : null;
             BundleManifest manifest = Bundle.open(folder).manifest();
             return new ToyModel(folder, target, draft, SpeculativeModel.open(Bundle.open(folder),
-                    () -> server.apply(manifest, new EnginePair(target, draft)),
+                    () -> server.apply(manifest, new EnginePair(target, draft, drafts ? further(pool) : Map.of())),
                     new ModelOptions(null, null, queueLimit, emission).withRecovery(recovery).withQueueTimeout(queueTimeout)
                             .withPrefixReuse(prefixReuse)));
+        }
+
+        private Map<String, Engine> further(int pool) {
+            int topK = Math.min(draftTopK, language.vocabulary());
+            return Map.of("medusa", new ToyHeads(language, false, pool, topK, noise),
+                    "hydra", new ToyHeads(language, true, pool * topK, topK, noise),
+                    "speculative", new ToyTarget(language, pool, maxLength, maxRows,
+                            Math.min(targetTopK, language.vocabulary()), bringsLogits, noise));
         }
 
         private Path writeBundle() {

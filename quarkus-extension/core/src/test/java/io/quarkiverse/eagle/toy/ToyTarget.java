@@ -10,13 +10,21 @@ public final class ToyTarget extends ToyEngine {
 
     private final ToyLanguage language;
     private final boolean bringsLogits;
+    private final double noise;
     private volatile Long damagedAfter;
 
     /** @param bringsLogits false when full logits have to be fetched */
     public ToyTarget(ToyLanguage language, int slots, int maxLength, int maxRows, int topK, boolean bringsLogits) {
+        this(language, slots, maxLength, maxRows, topK, bringsLogits, 0);
+    }
+
+    /** @param noise how wrong its logits are; see {@link ToyDraft} */
+    public ToyTarget(ToyLanguage language, int slots, int maxLength, int maxRows, int topK, boolean bringsLogits,
+            double noise) {
         super(new EngineShape(slots, maxLength, maxRows, topK, language.vocabulary(), FEATURE_SIZE, false));
         this.language = language;
         this.bringsLogits = bringsLogits;
+        this.noise = noise;
     }
 
     /** From now on the logits after this prefix are not numbers. */
@@ -70,7 +78,7 @@ public final class ToyTarget extends ToyEngine {
 
     @Override
     float[] outputs(long prefix) {
-        float[] logits = language.logits(prefix);
+        float[] logits = noise == 0 ? language.logits(prefix) : language.logits(prefix, noise);
         Long damaged = damagedAfter;
         if (damaged != null && damaged == prefix) {
             Arrays.fill(logits, Float.NaN);

@@ -34,6 +34,9 @@ final class OnnxRuntimeEngine implements Engine {
     private final KvPoolBuffers pool;
     private final EngineShape shape;
     private final boolean keepsRows;
+    /** False for heads that read features and tokens alone: their graphs have no pool, masks or features to hand on. */
+    private final boolean attends;
+    private final Set<String> inputNames;
     private final Map<String, OnnxTensor> inputs = new HashMap<>();
     private final Map<String, OnnxTensor> outputs = new HashMap<>();
     private final List<OnnxTensor> stepTensors = new ArrayList<>();
@@ -48,6 +51,8 @@ final class OnnxRuntimeEngine implements Engine {
         this.keepsRows = graph.kind().equals("target");
         this.shape = new EngineShape(slots, maxLength, graph.maxRows(), graph.topK(),
                 keepsRows ? graph.vocabulary() : 0, graph.featureSize(), !keepsRows);
+        this.inputNames = session.getInputNames();
+        this.attends = graph.layers() > 0;
         this.pool = new KvPoolBuffers(environment, graph.layers(), slots, graph.kvHeads(), graph.headDim(),
                 maxLength + 2 * graph.maxRows());
     }
@@ -64,9 +69,13 @@ final class OnnxRuntimeEngine implements Engine {
             if (closed) {
                 return CompletableFuture.failedFuture(new EngineException("the engine is closed"));
             }
-            pool.ensureRows(rowsInUse(request));
-            pool.bind(request.firstSlot(), request.batch());
-            bindInputs(request);
+            if (attends) {
+                pool.ensureRows(rowsInUse(request));
+                pool.bind(request.firstSlot(), request.batch());
+                bindInputs(request);
+            } else {
+                bindHeadInputs(request);
+            }
             result.begin(request.batch(), request.rows(), request.outputs());
             bindOutputs(request, result);
             session.run(inputs, Set.of(), outputs).close();
@@ -105,10 +114,24 @@ final class OnnxRuntimeEngine implements Engine {
             input("keep_rows", request.keepRows(), batch, request.keep());
         } else {
             input("write_offset", request.writeOffset(), batch);
-            int width = shape.featureSize();
-            bind(inputs, "features", OnnxTensor.createTensor(environment,
-                    request.features().slice(0, Math.toIntExact(batch * rows * width)), new long[] { batch, rows, width }));
+            bindFeatures(request);
         }
+    }
+
+    private void bindHeadInputs(StepRequest request) throws OrtException {
+        inputs.putAll(sharedInputs);
+        if (inputNames.contains("input_ids")) {
+            input("input_ids", request.inputIds(), request.batch(), request.rows());
+            input("position_ids", request.positionIds(), request.batch(), request.rows());
+        }
+        bindFeatures(request);
+    }
+
+    private void bindFeatures(StepRequest request) throws OrtException {
+        int width = shape.featureSize();
+        bind(inputs, "features", OnnxTensor.createTensor(environment,
+                request.features().slice(0, Math.multiplyExact(request.batch() * request.rows(), width)),
+                new long[] { request.batch(), request.rows(), width }));
     }
 
     private void input(String name, LongBuffer buffer, long... dimensions) throws OrtException {
@@ -123,14 +146,18 @@ final class OnnxRuntimeEngine implements Engine {
         long batch = request.batch();
         long wanted = request.outputs();
         int count = Math.toIntExact(batch * wanted);
-        outputs.putAll(pool.present());
+        if (attends) {
+            outputs.putAll(pool.present());
+        }
         bind(outputs, "top_ids", OnnxTensor.createTensor(environment, result.topIds().slice(0, count * shape.topK()),
                 new long[] { batch, wanted, shape.topK() }));
         bind(outputs, "top_logits", OnnxTensor.createTensor(environment,
                 result.topLogits().slice(0, count * shape.topK()), new long[] { batch, wanted, shape.topK() }));
-        int features = Math.toIntExact(batch * request.rows() * shape.featureSize());
-        bind(outputs, keepsRows ? "features" : "features_out", OnnxTensor.createTensor(environment,
-                result.features().slice(0, features), new long[] { batch, request.rows(), shape.featureSize() }));
+        if (attends) {
+            int features = Math.toIntExact(batch * request.rows() * shape.featureSize());
+            bind(outputs, keepsRows ? "features" : "features_out", OnnxTensor.createTensor(environment,
+                    result.features().slice(0, features), new long[] { batch, request.rows(), shape.featureSize() }));
+        }
         if (keepsRows) {
             bind(outputs, "log_z", OnnxTensor.createTensor(environment, result.logZ().slice(0, count),
                     new long[] { batch, wanted }));

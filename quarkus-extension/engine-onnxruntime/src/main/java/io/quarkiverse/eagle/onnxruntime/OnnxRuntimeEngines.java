@@ -1,7 +1,10 @@
 package io.quarkiverse.eagle.onnxruntime;
 
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletionStage;
 
 import org.jboss.logging.Logger;
@@ -28,7 +31,7 @@ public final class OnnxRuntimeEngines {
     }
 
     /**
-     * Opens target and draft. Their weights are mapped, not read; shared tables are mapped once.
+     * Opens target, draft and heads. Their weights are mapped, not read; shared tables are mapped once.
      *
      * @throws BundleException when the bundle is not made for this runtime
      * @throws EngineException when a session cannot be made
@@ -56,19 +59,68 @@ public final class OnnxRuntimeEngines {
         int slots = options.slots() == 0 ? manifest.slots() : options.slots();
         RuntimeEnvironment runtime = RuntimeEnvironment.get(options);
         SharedWeights weights = new SharedWeights(runtime.environment(), bundle);
-        Engine target = null;
+        List<Engine> opened = new ArrayList<>();
         try {
-            target = open(runtime, bundle, manifest.targetGraph(), weights, options, signed, slots);
-            Engine draft = manifest.draftGraph() == null ? null
-                    : open(runtime, bundle, manifest.draftGraph(), weights, options, signed, slots);
-            return new EnginePair(new WithWeights(target, weights), draft);
-        } catch (OrtException | IOException e) {
-            if (target != null) {
-                target.close();
+            opened.add(open(runtime, bundle, manifest.targetGraph(), weights, options, signed, slots));
+            if (manifest.draftGraph() != null) {
+                opened.add(open(runtime, bundle, manifest.draftGraph(), weights, options, signed, slots));
             }
+            Map<String, Engine> heads = new HashMap<>();
+            for (BundleManifest.Graph head : manifest.heads()) {
+                // Hydra's engine takes the nodes to expand of all sequences as sequences of their own.
+                int nodes = head.kind().equals("hydra") ? slots * head.topK() : slots;
+                Engine engine = open(runtime, bundle, head, weights, options, signed, nodes);
+                opened.add(engine);
+                heads.put(head.kind(), engine);
+            }
+            return new EnginePair(new WithWeights(opened.get(0), weights),
+                    manifest.draftGraph() == null ? null : opened.get(1), heads);
+        } catch (OrtException | IOException e) {
+            opened.forEach(Engine::close);
             weights.close();
             throw cannotOpen(bundle, e);
         }
+    }
+
+    /**
+     * Opens engines and a draft model's engine beside them, for the drafter {@code speculative}.
+     *
+     * @param target the bundle whose text is decoded
+     * @param draft the bundle of a small language model with the same tokenizer; of its engines only the target is opened
+     * @param engines the engines of {@code target}, wherever they run; closed when the draft model does not fit
+     */
+    public static EnginePair withDraftModel(Bundle target, EnginePair engines, Bundle draft, OnnxRuntimeOptions options) {
+        try {
+            requireSameTokens(target, draft);
+            EnginePair small = open(draft, options.withSlots(engines.target().shape().slots()));
+            if (small.draft() != null) {
+                small.draft().close();
+            }
+            small.further().values().forEach(Engine::close);
+            return engines.with("speculative", small.target());
+        } catch (RuntimeException e) {
+            engines.close();
+            throw e;
+        }
+    }
+
+    private static void requireSameTokens(Bundle target, Bundle draft) {
+        int wanted = target.manifest().model().vocabulary();
+        int found = draft.manifest().model().vocabulary();
+        if (wanted != found) {
+            throw new BundleException("the draft model " + draft.folder() + " has a vocabulary of " + found + ", but "
+                    + target.manifest().name() + " has " + wanted + "; take a draft model with the target's tokenizer");
+        }
+        if (!tokenizerHash(target).equals(tokenizerHash(draft))) {
+            throw new BundleException("the draft model " + draft.folder() + " has another tokenizer.json than "
+                    + target.folder() + " (SHA-256 " + tokenizerHash(draft) + ", expected " + tokenizerHash(target)
+                    + "); take a draft model with the target's tokenizer");
+        }
+    }
+
+    private static String tokenizerHash(Bundle bundle) {
+        return bundle.manifest().files().stream().filter(file -> file.path().equals(BundleManifest.TOKENIZER)).findFirst()
+                .orElseThrow().sha256();
     }
 
     private static EngineException cannotOpen(Bundle bundle, Exception e) {

@@ -24,6 +24,11 @@ public record OnnxRuntimeOptions(int slots, int threads, boolean spinning) {
         return new OnnxRuntimeOptions(0, 0, false);
     }
 
+    /** The same with another number of slots. */
+    public OnnxRuntimeOptions withSlots(int count) {
+        return new OnnxRuntimeOptions(count, threads, spinning);
+    }
+
     int threadCount() {
         return threads > 0 ? threads : Math.min(MOST_THREADS, Runtime.getRuntime().availableProcessors());
     }

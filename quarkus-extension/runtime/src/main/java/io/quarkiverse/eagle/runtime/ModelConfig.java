@@ -8,11 +8,14 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 import io.quarkiverse.eagle.draft.EagleDrafter;
+import io.quarkiverse.eagle.draft.HydraDrafter;
 import io.quarkiverse.eagle.draft.LookaheadDrafter;
+import io.quarkiverse.eagle.draft.MedusaDrafter;
 import io.quarkiverse.eagle.draft.MixedDrafter;
 import io.quarkiverse.eagle.draft.PlainDrafter;
 import io.quarkiverse.eagle.draft.PromptLookupDrafter;
 import io.quarkiverse.eagle.triton.TritonOptions;
+import io.quarkiverse.eagle.draft.SpeculativeDrafter;
 import io.quarkus.runtime.annotations.ConfigDocDefault;
 import io.quarkus.runtime.annotations.ConfigDocMapKey;
 import io.quarkus.runtime.annotations.ConfigGroup;
@@ -29,6 +32,12 @@ public interface ModelConfig {
      * {@code quarkus.eagle.devservices.enabled}. Otherwise a model without a bundle fails the start.
      */
     Optional<Path> bundle();
+
+    /**
+     * The folder of a small language model's bundle with the same tokenizer, which drafts for the drafter
+     * {@code speculative}. It runs in this process, wherever the model's own engines run.
+     */
+    Optional<Path> draftBundle();
 
     /** What runs the bundle's graphs. */
     @WithDefault("onnxruntime")
@@ -107,6 +116,12 @@ public interface ModelConfig {
         PLD(PromptLookupDrafter.NAME),
         /** Lookahead decoding: n-grams from Jacobi iteration in the target's own steps. No model. */
         LOOKAHEAD(LookaheadDrafter.NAME),
+        /** Medusa: heads of the bundle that each guess a token further ahead from the target's last feature. */
+        MEDUSA(MedusaDrafter.NAME),
+        /** Hydra: such heads that also see the tokens drafted before their own. */
+        HYDRA(HydraDrafter.NAME),
+        /** Standard speculative decoding: the small language model of {@code draft-bundle} drafts a chain. */
+        SPECULATIVE(SpeculativeDrafter.NAME),
         /** EAGLE-2 and prompt lookup at once, merged into one tree. */
         MIXED(MixedDrafter.NAME),
         /** No drafting: one token per step. */

@@ -58,13 +58,27 @@ final class ModelOpening {
         Path folder = config.bundle().orElseThrow(this::bundleIsNotSet);
         try {
             Bundle bundle = config.engine() == ModelConfig.EngineKind.TRITON ? Bundle.openText(folder) : Bundle.open(folder);
-            return SpeculativeModel.open(bundle, () -> engines.open(bundle), options);
+            return SpeculativeModel.open(bundle, () -> withDraftModel(bundle, engines.open(bundle)), options);
         } catch (ConfigurationException e) {
             throw e;
         } catch (InvalidRequestException e) {
             throw wrong("drafter", e);
         } catch (RuntimeException e) {
             throw wrong("bundle", e);
+        }
+    }
+
+    private EnginePair withDraftModel(Bundle bundle, EnginePair engines) {
+        if (config.draftBundle().isEmpty()) {
+            return engines;
+        }
+        try {
+            Bundle draft = Bundle.open(config.draftBundle().get());
+            return OnnxRuntimeEngines.withDraftModel(bundle, engines, draft,
+                    new OnnxRuntimeOptions(0, positive("threads", config.threads()), config.spinning()));
+        } catch (RuntimeException e) {
+            engines.close();
+            throw wrong("draft-bundle", e);
         }
     }
 

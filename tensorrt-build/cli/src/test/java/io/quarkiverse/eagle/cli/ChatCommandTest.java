@@ -161,7 +161,7 @@ class ChatCommandTest {
         assertBadLine("{\"messages\":[{\"role\":\"user\"}]}", "has a message");
         assertBadLine("{\"prompt_ids\":[1],\"temperature\":-2}", "temperature is -2.0");
         assertBadLine("{\"prompt_ids\":[1],\"drafter\":\"crystal-ball\"}",
-                "choose eagle2, eagle, pld, lookahead, mixed or none");
+                "choose eagle2, eagle, pld, lookahead, medusa, hydra, speculative, mixed or none");
     }
 
     private void assertBadLine(String line, String sentence) throws IOException {

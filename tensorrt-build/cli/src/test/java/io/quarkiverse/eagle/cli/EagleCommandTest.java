@@ -33,7 +33,7 @@ class EagleCommandTest {
             "chat --temperature -1 hi | temperature is -1.0",
             "chat --top-p 0 hi | top-p is 0.0",
             "chat --max-tokens 0 hi | max tokens is 0",
-            "chat --drafter crystal-ball hi | choose eagle2, eagle, pld, lookahead, mixed or none",
+            "chat --drafter crystal-ball hi | choose eagle2, eagle, pld, lookahead, medusa, hydra, speculative, mixed or none",
             "chat --nodes 1000 hi | nodes is 1000",
             "chat --threads -1 hi | --threads is -1",
             "chat --raw --system terse hi | --system has no place in a raw prompt",

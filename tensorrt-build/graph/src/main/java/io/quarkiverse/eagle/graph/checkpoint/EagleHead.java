@@ -13,7 +13,7 @@ import com.fasterxml.jackson.databind.JsonNode;
  */
 public final class EagleHead implements DraftHead {
 
-    private static final String FREQUENCIES = "token_frequency.json";
+    static final String FREQUENCIES = "token_frequency.json";
 
     private final ModelConfig config;
     private final Checkpoint checkpoint;
@@ -75,7 +75,7 @@ public final class EagleHead implements DraftHead {
         return announced;
     }
 
-    private static int[] frequencies(Path folder, int vocabulary) {
+    static int[] frequencies(Path folder, int vocabulary) {
         Path file = folder.resolve(FREQUENCIES);
         if (!Files.exists(file)) {
             return new int[0];

@@ -11,7 +11,9 @@ final class WeightFiles {
             "model.safetensors",
             "model.safetensors" + Shards.INDEX_SUFFIX,
             "pytorch_model.bin",
-            "pytorch_model.bin" + Shards.INDEX_SUFFIX);
+            "pytorch_model.bin" + Shards.INDEX_SUFFIX,
+            "medusa_lm_head.safetensors",
+            "medusa_lm_head.pt");
 
     private WeightFiles() {
     }

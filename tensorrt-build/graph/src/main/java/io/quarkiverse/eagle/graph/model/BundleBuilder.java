@@ -16,6 +16,7 @@ import java.util.stream.Stream;
 import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.graph.checkpoint.DraftHead;
+import io.quarkiverse.eagle.graph.checkpoint.FeatureHeads;
 import io.quarkiverse.eagle.graph.checkpoint.ModelConfig;
 import io.quarkiverse.eagle.graph.checkpoint.ModelSource;
 import io.quarkiverse.eagle.graph.source.ProgressListener;
@@ -45,6 +46,19 @@ public final class BundleBuilder {
      * @param out must not exist, or be empty
      */
     public void build(ModelSource model, DraftHead head, List<BundleManifest.Acceptance> acceptance, Path out) {
+        build(model, head, List.of(), acceptance, out);
+    }
+
+    /**
+     * Builds a bundle with several heads.
+     *
+     * @param head null for a bundle without an EAGLE head
+     * @param further Medusa and Hydra heads, one of a kind
+     * @param acceptance measured mean tokens per cycle of the EAGLE head by node budget, may be empty
+     * @param out must not exist, or be empty
+     */
+    public void build(ModelSource model, DraftHead head, List<FeatureHeads> further,
+            List<BundleManifest.Acceptance> acceptance, Path out) {
         Path work = null;
         try {
             if (Files.exists(out) && (!Files.isDirectory(out) || !isEmpty(out))) {
@@ -53,7 +67,7 @@ public final class BundleBuilder {
             Path parent = out.toAbsolutePath().getParent();
             Files.createDirectories(parent);
             work = createWorkFolder(parent, out.getFileName() + WORK_SUFFIX);
-            write(model, head, acceptance, work);
+            write(model, head, further, acceptance, work);
             Files.deleteIfExists(out);
             Files.move(work, out, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
@@ -68,8 +82,8 @@ public final class BundleBuilder {
         return Files.createDirectory(parent.resolve(prefix + UUID.randomUUID()));
     }
 
-    private void write(ModelSource model, DraftHead head, List<BundleManifest.Acceptance> acceptance, Path folder)
-            throws IOException {
+    private void write(ModelSource model, DraftHead head, List<FeatureHeads> further,
+            List<BundleManifest.Acceptance> acceptance, Path folder) throws IOException {
         ModelConfig config = model.config();
         if (options.maxLength() > config.maxPositions()) {
             throw new IllegalArgumentException("max length is " + options.maxLength() + ", but " + model.name()
@@ -82,10 +96,20 @@ public final class BundleBuilder {
             Files.createDirectories(folder.resolve("draft"));
             draft = new EagleHeadGraph(config, model.checkpoint(), head, options);
         }
+        List<FeatureHeadsGraph> graphs = new ArrayList<>();
+        for (FeatureHeads heads : further) {
+            Files.createDirectory(folder.resolve(heads.kind().text()));
+            graphs.add(new FeatureHeadsGraph(config, model.checkpoint(), heads,
+                    head == null ? new int[0] : head.tokensByFrequency(), options));
+        }
         progress.begin("Building " + model.name(), weightBytes(config));
         try {
             TargetGraph.Written target = new TargetGraph(config, model.checkpoint(), options).write(folder, progress);
             BundleManifest.Graph draftEntry = draft == null ? null : draft.write(folder, target.embedding(), progress);
+            List<BundleManifest.Graph> headEntries = new ArrayList<>();
+            for (FeatureHeadsGraph graph : graphs) {
+                headEntries.add(graph.write(folder, target.embedding(), progress));
+            }
             String knownAnswer = null;
             if (options.precision() == Precision.INT8) {
                 KnownAnswerGraph.write(folder);
@@ -99,7 +123,8 @@ public final class BundleBuilder {
                     new BundleManifest.Model(config.family(), config.vocabulary(), config.hidden(), config.intermediate(),
                             config.layers(), config.heads(), config.kvHeads(), config.headDim(), config.normEpsilon(),
                             config.ropeTheta(), config.tiedEmbeddings()),
-                    target.entry(), draftEntry, knownAnswer, acceptance, Bundle.describe(folder, files(folder)), null));
+                    target.entry(), draftEntry, headEntries, knownAnswer, acceptance, Bundle.describe(folder, files(folder)),
+                    null));
         } finally {
             progress.end();
         }

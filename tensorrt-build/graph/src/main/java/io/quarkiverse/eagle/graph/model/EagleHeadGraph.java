@@ -1,10 +1,7 @@
 package io.quarkiverse.eagle.graph.model;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 
 import io.quarkiverse.eagle.bundle.BundleManifest;
@@ -90,17 +87,13 @@ final class EagleHeadGraph {
             graph.output(graph.named("features_out", "Cast", List.of(last), Attribute.of("to", ElementType.FLOAT.number())),
                     ElementType.FLOAT, "batch", "rows", hidden);
 
-            int[] tokens = draftTokens();
+            DraftVocabulary vocabulary = DraftVocabulary.of(targetConfig.vocabulary(), options.draftVocabulary(),
+                    head.tokensByFrequency(), head.source());
             Value wanted = step.wanted(graph, last, hidden);
-            Value logits = step.logits(graph, lmHead(projections.forRows(wanted), wanted, tokens), "draft_logits",
-                    tokens.length);
-            int topK = Math.min(GraphOptions.DRAFT_TOP_K, tokens.length);
-            List<Value> best = graph.nodes("TopK", 2, List.of(logits, graph.longs(topK)), Attribute.of("axis", -1));
-            graph.output(graph.named("top_logits", "Sub",
-                    List.of(best.get(0), StepInputs.logSumExp(graph, logits, best))), ElementType.FLOAT, "batch",
-                    "outputs", topK);
-            graph.output(graph.named("top_ids", "Gather", List.of(tokenTable(graph, tokens), best.get(1))),
-                    ElementType.INT32, "batch", "outputs", topK);
+            Value logits = step.logits(graph,
+                    projections.forRows(wanted).project(wanted, "lm_head", vocabulary.lmHead(targetConfig, target)),
+                    "draft_logits", vocabulary.size());
+            int topK = vocabulary.writeBest(graph, logits, GraphOptions.DRAFT_TOP_K);
 
             graph.write(folder.resolve(FILE));
             if (projections instanceof Projections.Int8 int8) {
@@ -108,7 +101,7 @@ final class EagleHeadGraph {
                         weights.signed().stream().map(BundleManifest.Weight::name).toList(), int8.weightZeroPoint());
             }
             return new BundleManifest.Graph("eagle", FILE, options.precision() == Precision.INT8 ? UNSIGNED_FILE : null,
-                    config.layers(), config.kvHeads(), config.headDim(), type.text(), hidden, topK, tokens.length,
+                    config.layers(), config.kvHeads(), config.headDim(), type.text(), hidden, topK, vocabulary.size(),
                     GraphOptions.MAX_ROWS, weights.signed(), shares ? List.of(table.weight()) : List.of());
         }
     }
@@ -139,37 +132,5 @@ final class EagleHeadGraph {
                 }
             }
         };
-    }
-
-    /** Tokens that the draft can propose, ascending. */
-    private int[] draftTokens() {
-        int vocabulary = targetConfig.vocabulary();
-        int wanted = options.draftVocabulary() == 0 ? vocabulary : options.draftVocabulary();
-        if (wanted == vocabulary) {
-            return java.util.stream.IntStream.range(0, vocabulary).toArray();
-        }
-        int[] byFrequency = head.tokensByFrequency();
-        if (byFrequency.length < wanted) {
-            throw new CheckpointException(head.source() + " ranks " + byFrequency.length + " tokens by frequency, but a draft"
-                    + " vocabulary of " + wanted + " is asked for; give the head a token_frequency.json, or use"
-                    + " --draft-vocabulary " + vocabulary + " (all tokens)");
-        }
-        int[] tokens = Arrays.copyOf(byFrequency, wanted);
-        Arrays.sort(tokens);
-        return tokens;
-    }
-
-    private Value lmHead(Projections projections, Value x, int[] tokens) {
-        String tensor = targetConfig.tiedEmbeddings() ? Embedding.TENSOR : "lm_head.weight";
-        Rows rows = Rows.of(target, tensor, targetConfig.vocabulary(), targetConfig.hidden());
-        return projections.project(x, "lm_head", rows.picked(tokens));
-    }
-
-    private static Value tokenTable(OnnxGraph graph, int[] tokens) {
-        ByteBuffer bytes = ByteBuffer.allocate(tokens.length * Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
-        for (int token : tokens) {
-            bytes.putInt(token);
-        }
-        return graph.constant("draft_tokens", ElementType.INT32, bytes.flip(), tokens.length);
     }
 }

@@ -6,6 +6,8 @@ import java.nio.file.Path;
 import io.quarkiverse.eagle.graph.checkpoint.DraftHead;
 import io.quarkiverse.eagle.graph.checkpoint.EagleHead;
 import io.quarkiverse.eagle.graph.checkpoint.GgufModel;
+import io.quarkiverse.eagle.graph.checkpoint.Head;
+import io.quarkiverse.eagle.graph.checkpoint.Heads;
 import io.quarkiverse.eagle.graph.checkpoint.HuggingFaceModel;
 import io.quarkiverse.eagle.graph.checkpoint.ModelSource;
 
@@ -43,6 +45,16 @@ public final class ModelSources {
      */
     public static DraftHead openHead(String source, Path cache, ProgressListener progress) {
         return openHead(new SourceFinder(cache, progress, Environment.ofProcess()), source);
+    }
+
+    /**
+     * Opens a head of any kind, downloading it first where needed. The parameters are those of {@link #openModel}.
+     *
+     * @return an EAGLE head ({@link DraftHead}), or Medusa or Hydra heads
+     *         ({@link io.quarkiverse.eagle.graph.checkpoint.FeatureHeads})
+     */
+    public static Head openAnyHead(String source, Path cache, ProgressListener progress) {
+        return Heads.open(new SourceFinder(cache, progress, Environment.ofProcess()).find(source).path());
     }
 
     static ModelSource openModel(SourceFinder finder, String source) {

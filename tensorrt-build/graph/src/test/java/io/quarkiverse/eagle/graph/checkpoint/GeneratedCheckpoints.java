@@ -85,6 +85,37 @@ public final class GeneratedCheckpoints {
         return folder;
     }
 
+    /** Writes Medusa heads of one layer each. */
+    public static Path writeMedusa(Path folder, ModelConfig config, int heads, boolean ownProjection, long seed) {
+        write(folder.resolve("config.json"), MAPPER.createObjectNode().put("model_type", "medusa")
+                .put("medusa_num_heads", heads).put("hidden_size", config.hidden()).put("vocab_size", config.vocabulary()));
+        SafetensorsBuilder weights = new SafetensorsBuilder();
+        for (int head = 0; head < heads; head++) {
+            weights.add(head + ".0.linear.weight", "F32", config.hidden(), config.hidden());
+            weights.add(head + ".0.linear.bias", "F32", config.hidden());
+            if (ownProjection) {
+                weights.add(head + ".1.weight", "F32", config.vocabulary(), config.hidden());
+            }
+        }
+        weights.write(folder.resolve("model.safetensors"), seed);
+        return folder;
+    }
+
+    /** Writes Hydra heads. */
+    public static Path writeHydra(Path folder, ModelConfig config, int heads, long seed) {
+        write(folder.resolve("config.json"), MAPPER.createObjectNode().put("model_type", "hydra")
+                .put("hydra_num_heads", heads).put("hidden_size", config.hidden()).put("vocab_size", config.vocabulary()));
+        SafetensorsBuilder weights = new SafetensorsBuilder();
+        for (int head = 0; head < heads; head++) {
+            weights.add(head + ".in.weight", "F32", config.hidden(), (head + 2L) * config.hidden());
+            weights.add(head + ".in.bias", "F32", config.hidden());
+            weights.add(head + ".res.linear.weight", "F32", config.hidden(), config.hidden());
+            weights.add(head + ".res.linear.bias", "F32", config.hidden());
+        }
+        weights.write(folder.resolve("model.safetensors"), seed);
+        return folder;
+    }
+
     /** Writes a whole llama model of one layer into a GGUF file. */
     public static Path writeGguf(Path file) {
         return GgufBuilder.model("llama").write(file);
