@@ -441,8 +441,8 @@ class ConcurrentDecodingTest {
             assertThat(toy.ids(prompt, GenerationOptions.defaults().withMaxTokens(9))).isEqualTo(ENDLESS.greedy(prompt, 9));
             assertThatThrownBy(() -> toy.ids(prompt, EAGLE)).hasMessageContaining("has no draft head")
                     .hasMessageContaining("use drafter pld, lookahead, none");
-            assertThatThrownBy(() -> toy.ids(prompt, EAGLE.withDrafter("medusa")))
-                    .hasMessageContaining("choose eagle2, eagle, pld, lookahead, mixed or none");
+            assertThatThrownBy(() -> toy.ids(prompt, EAGLE.withDrafter("crystal-ball")))
+                    .hasMessageContaining("choose eagle2, eagle, pld, lookahead, medusa, hydra, speculative, mixed or none");
         }
     }
 }
