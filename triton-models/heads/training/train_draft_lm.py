@@ -35,7 +35,7 @@ def train(model, chats, words, vocabulary, minutes, rate, seed):
     place = torch.full((vocabulary,), -1)
     passes, mean = 0, None
     while True:
-        made = batches(chats, tokens=1024, seed=seed + passes)
+        made = batches(chats, tokens=2048, seed=seed + passes)
         for number, batch in enumerate(made):
             if not schedule.next():
                 return passes + number / len(made)
