@@ -39,6 +39,7 @@ class DependencyDirectionTest {
     private static final String TRITON_HOST = ROOT + ".triton.host";
     private static final String TRITON_REPOSITORY = ROOT + ".triton.repository..";
     private static final String GRAPH = ROOT + ".graph..";
+    private static final String PLAN = ROOT + ".plan..";
     private static final String CLI = ROOT + ".cli..";
     private static final String RUNTIME = ROOT + ".runtime..";
     private static final String DEPLOYMENT = ROOT + ".deployment..";
@@ -53,7 +54,7 @@ class DependencyDirectionTest {
     void everyModuleIsLookedAt() {
         List<String> packages = ALL.stream().map(JavaClass::getPackageName).distinct().toList();
         assertThat(packages).contains(CORE).contains(ONNX_RUNTIME, TRITON, TRITON + ".client", TRITON_HOST,
-                ROOT + ".triton.repository", ROOT + ".runtime", ROOT + ".deployment", ROOT + ".graph.model", ROOT + ".cli");
+                ROOT + ".triton.repository", ROOT + ".runtime", ROOT + ".deployment", ROOT + ".graph.model", ROOT + ".plan", ROOT + ".cli");
     }
 
     @ParameterizedTest(name = "{0} uses {1}")
@@ -80,7 +81,8 @@ class DependencyDirectionTest {
                 Arguments.of(TRITON_HOST, List.of()),
                 Arguments.of(TRITON_REPOSITORY, List.of(BUNDLE, TRITON_HOST)),
                 Arguments.of(GRAPH, List.of(BUNDLE)),
-                Arguments.of(CLI, above(CORE, ONNX_RUNTIME, TRITON, TRITON_CLIENT, TRITON_REPOSITORY, GRAPH)),
+                Arguments.of(PLAN, List.of(BUNDLE)),
+                Arguments.of(CLI, above(CORE, ONNX_RUNTIME, TRITON, TRITON_CLIENT, TRITON_REPOSITORY, GRAPH, PLAN)),
                 Arguments.of(RUNTIME, above(CORE, ONNX_RUNTIME, TRITON, TRITON_CLIENT)));
     }
 
@@ -100,7 +102,7 @@ class DependencyDirectionTest {
 
     @Test
     void enginesAndTheGraphBuilderKnowNoQuarkus() {
-        noClasses().that().resideInAnyPackage(ONNX_RUNTIME, TRITON, TRITON_CLIENT, TRITON_HOST, TRITON_REPOSITORY, GRAPH)
+        noClasses().that().resideInAnyPackage(ONNX_RUNTIME, TRITON, TRITON_CLIENT, TRITON_HOST, TRITON_REPOSITORY, GRAPH, PLAN)
                 .should().dependOnClassesThat()
                 .resideInAnyPackage("io.quarkus..", "jakarta..").check(ALL);
     }
