@@ -40,6 +40,7 @@ class DependencyDirectionTest {
     private static final String TRITON_REPOSITORY = ROOT + ".triton.repository..";
     private static final String TRITON_LOCAL = ROOT + ".triton.local";
     private static final String GRAPH = ROOT + ".graph..";
+    private static final String PLAN = ROOT + ".plan..";
     private static final String CLI = ROOT + ".cli..";
     private static final String RUNTIME = ROOT + ".runtime..";
     private static final String DEPLOYMENT = ROOT + ".deployment..";
@@ -57,7 +58,7 @@ class DependencyDirectionTest {
         List<String> packages = ALL.stream().map(JavaClass::getPackageName).distinct().toList();
         assertThat(packages).contains(CORE).contains(ONNX_RUNTIME, TRITON, TRITON + ".client", TRITON_HOST, TRITON_LOCAL,
                 ROOT + ".triton.repository", OPENAI, OPENAI_DEPLOYMENT, ROOT + ".runtime", ROOT + ".deployment",
-                ROOT + ".graph.model", ROOT + ".cli");
+                ROOT + ".graph.model", ROOT + ".plan", ROOT + ".cli");
     }
 
     @ParameterizedTest(name = "{0} uses {1}")
@@ -85,7 +86,8 @@ class DependencyDirectionTest {
                 Arguments.of(TRITON_REPOSITORY, List.of(BUNDLE, TRITON_HOST)),
                 Arguments.of(TRITON_LOCAL, List.of(TRITON_HOST)),
                 Arguments.of(GRAPH, List.of(BUNDLE)),
-                Arguments.of(CLI, above(CORE, ONNX_RUNTIME, TRITON, TRITON_CLIENT, TRITON_REPOSITORY, GRAPH)),
+                Arguments.of(PLAN, List.of(BUNDLE)),
+                Arguments.of(CLI, above(CORE, ONNX_RUNTIME, TRITON, TRITON_CLIENT, TRITON_REPOSITORY, GRAPH, PLAN)),
                 Arguments.of(RUNTIME, above(CORE, ONNX_RUNTIME, TRITON, TRITON_CLIENT)),
                 Arguments.of(OPENAI, above(CORE, RUNTIME)),
                 Arguments.of(OPENAI_DEPLOYMENT, List.of(OPENAI)));
@@ -108,7 +110,7 @@ class DependencyDirectionTest {
     @Test
     void enginesAndTheGraphBuilderKnowNoQuarkus() {
         noClasses().that().resideInAnyPackage(ONNX_RUNTIME, TRITON, TRITON_CLIENT, TRITON_HOST, TRITON_REPOSITORY, TRITON_LOCAL,
-                GRAPH)
+                GRAPH, PLAN)
                 .should().dependOnClassesThat()
                 .resideInAnyPackage("io.quarkus..", "jakarta..").check(ALL);
     }

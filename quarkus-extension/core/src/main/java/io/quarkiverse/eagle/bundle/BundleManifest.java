@@ -2,6 +2,7 @@ package io.quarkiverse.eagle.bundle;
 
 import java.util.List;
 
+import com.fasterxml.jackson.annotation.JsonCreator;
 import com.fasterxml.jackson.annotation.JsonInclude;
 
 /**
@@ -26,13 +27,14 @@ import com.fasterxml.jackson.annotation.JsonInclude;
  * @param acceptance measured mean tokens per cycle by node budget, fewest nodes first; a prior for choosing a budget, may be
  *        empty
  * @param files every other file of the bundle
+ * @param plans what the bundle's TensorRT plans were built with; null, and absent from the file, without plans
  * @param checksum SHA-256 over the manifest's own fields, this one left out
  */
 public record BundleManifest(int formatVersion, String name, String checkpoint, String head, String target, String precision,
         String update, int maxLength, int slots, int bosId, List<Integer> eosIds, Model model, Graph targetGraph,
         Graph draftGraph, @JsonInclude(JsonInclude.Include.NON_EMPTY) List<Graph> heads, String knownAnswer,
         List<Acceptance> acceptance, List<FileEntry> files,
-        String checksum) {
+        @JsonInclude(JsonInclude.Include.NON_NULL) TensorRtPlans plans, String checksum) {
 
     /** What this version reads and writes. */
     public static final int FORMAT_VERSION = 1;
@@ -44,6 +46,7 @@ public record BundleManifest(int formatVersion, String name, String checkpoint, 
 
     public static final String CHAT_TEMPLATE = "chat_template.jinja";
 
+    @JsonCreator
     public BundleManifest {
         eosIds = eosIds == null ? List.of() : List.copyOf(eosIds);
         heads = heads == null ? List.of() : List.copyOf(heads);
@@ -51,18 +54,24 @@ public record BundleManifest(int formatVersion, String name, String checkpoint, 
         files = files == null ? List.of() : List.copyOf(files);
     }
 
-    /** A bundle with at most an EAGLE head. */
+    /** A bundle with at most an EAGLE head, and without TensorRT plans. */
     public BundleManifest(int formatVersion, String name, String checkpoint, String head, String target, String precision,
             String update, int maxLength, int slots, int bosId, List<Integer> eosIds, Model model, Graph targetGraph,
             Graph draftGraph, String knownAnswer, List<Acceptance> acceptance, List<FileEntry> files, String checksum) {
         this(formatVersion, name, checkpoint, head, target, precision, update, maxLength, slots, bosId, eosIds, model,
-                targetGraph, draftGraph, List.of(), knownAnswer, acceptance, files, checksum);
+                targetGraph, draftGraph, List.of(), knownAnswer, acceptance, files, null, checksum);
+    }
+
+    /** The same bundle with the plans of its graphs, and the files that it has then. */
+    public BundleManifest withPlans(TensorRtPlans built, List<FileEntry> listed) {
+        return new BundleManifest(formatVersion, name, checkpoint, head, target, precision, update, maxLength, slots, bosId,
+                eosIds, model, targetGraph, draftGraph, heads, knownAnswer, acceptance, listed, built, null);
     }
 
     /** The same manifest with another checksum. */
     BundleManifest withChecksum(String value) {
         return new BundleManifest(formatVersion, name, checkpoint, head, target, precision, update, maxLength, slots, bosId,
-                eosIds, model, targetGraph, draftGraph, heads, knownAnswer, acceptance, files, value);
+                eosIds, model, targetGraph, draftGraph, heads, knownAnswer, acceptance, files, plans, value);
     }
 
     /** The target's dimensions and constants, as {@code config.json} would give them. */

@@ -33,6 +33,7 @@ public final class EagleCommand implements Runnable {
         CommandLine line = new CommandLine(eagle)
                 .addSubcommand(new ChatCommand(terminal))
                 .addSubcommand(new BuildCommand(terminal))
+                .addSubcommand(new PlanCommand(terminal))
                 .addSubcommand(new RepositoryCommand(terminal))
                 .addSubcommand(new BenchCommand(terminal))
                 .addSubcommand(new ServeCommand(terminal))

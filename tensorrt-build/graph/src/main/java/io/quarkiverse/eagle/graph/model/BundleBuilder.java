@@ -124,7 +124,7 @@ public final class BundleBuilder {
                             config.layers(), config.heads(), config.kvHeads(), config.headDim(), config.normEpsilon(),
                             config.ropeTheta(), config.tiedEmbeddings()),
                     target.entry(), draftEntry, headEntries, knownAnswer, acceptance, Bundle.describe(folder, files(folder)),
-                    null));
+                    null, null));
         } finally {
             progress.end();
         }
