@@ -14,12 +14,15 @@ public final class GenerationRequest {
     private final String text;
     private final int[] tokenIds;
     private final GenerationOptions options;
+    private final String tenant;
 
-    private GenerationRequest(List<ChatMessage> messages, String text, int[] tokenIds, GenerationOptions options) {
+    private GenerationRequest(List<ChatMessage> messages, String text, int[] tokenIds, GenerationOptions options,
+            String tenant) {
         this.messages = messages;
         this.text = text;
         this.tokenIds = tokenIds;
         this.options = Objects.requireNonNull(options, "options");
+        this.tenant = tenant;
     }
 
     /** A single question of a user, through the model's chat template. */
@@ -29,21 +32,31 @@ public final class GenerationRequest {
 
     /** A chat, through the model's chat template. */
     public static GenerationRequest chat(List<ChatMessage> messages) {
-        return new GenerationRequest(List.copyOf(messages), null, null, GenerationOptions.defaults());
+        return new GenerationRequest(List.copyOf(messages), null, null, GenerationOptions.defaults(), null);
     }
 
     /** Raw text, without the chat template. */
     public static GenerationRequest raw(String text) {
-        return new GenerationRequest(null, Objects.requireNonNull(text, "text"), null, GenerationOptions.defaults());
+        return new GenerationRequest(null, Objects.requireNonNull(text, "text"), null, GenerationOptions.defaults(), null);
     }
 
     /** Token ids of the model's own vocabulary, taken as they are. */
     public static GenerationRequest tokens(int... ids) {
-        return new GenerationRequest(null, null, ids.clone(), GenerationOptions.defaults());
+        return new GenerationRequest(null, null, ids.clone(), GenerationOptions.defaults(), null);
     }
 
     public GenerationRequest with(GenerationOptions options) {
-        return new GenerationRequest(messages, text, tokenIds, options);
+        return new GenerationRequest(messages, text, tokenIds, options, tenant);
+    }
+
+    /**
+     * The same for a tenant: what earlier requests left in the model's slots is reused between requests of one tenant only, so
+     * that nobody learns from response times what others asked. Requests without a tenant share among themselves.
+     *
+     * @param tenant a name, null for none
+     */
+    public GenerationRequest forTenant(String tenant) {
+        return new GenerationRequest(messages, text, tokenIds, options, tenant);
     }
 
     /** The chat, or null when the request is raw text or tokens. */
@@ -59,6 +72,11 @@ public final class GenerationRequest {
     /** A copy of the token ids, or null. */
     public int[] tokenIds() {
         return tokenIds == null ? null : tokenIds.clone();
+    }
+
+    /** The tenant's name, or null. */
+    public String tenant() {
+        return tenant;
     }
 
     public GenerationOptions options() {

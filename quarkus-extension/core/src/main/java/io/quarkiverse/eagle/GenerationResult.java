@@ -10,13 +10,14 @@ import java.time.Duration;
  * @param finishReason why it ended
  * @param drafter the drafter that ran
  * @param promptTokens tokens of the prompt
+ * @param cachedTokens of these, how many were not read again because an earlier sequence had begun with them
  * @param cycles draft-verify cycles (target steps after the prompt)
  * @param duration from the start of the prompt's first step to the last token
  * @param timeToFirstToken from the start of the prompt's first step to the first token
  * @param seed the seed of the draws, also when it was drawn for the request
  */
 public record GenerationResult(String text, int[] tokenIds, FinishReason finishReason, String drafter, int promptTokens,
-        int cycles, Duration duration, Duration timeToFirstToken, long seed) {
+        int cachedTokens, int cycles, Duration duration, Duration timeToFirstToken, long seed) {
 
     public int completionTokens() {
         return tokenIds.length;

@@ -13,6 +13,7 @@ import java.util.concurrent.locks.LockSupport;
 import org.jboss.logging.Logger;
 
 import io.quarkiverse.eagle.FinishReason;
+import io.quarkiverse.eagle.OverloadedException;
 import io.quarkiverse.eagle.draft.Drafter;
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EngineException;
@@ -26,7 +27,7 @@ import io.quarkiverse.eagle.tree.DraftTree;
 import io.quarkiverse.eagle.tree.TreeVerifier;
 
 /**
- * Decodes the sequences of one model on a thread of its own. A turn admits waiting sequences into the lowest free slots, reads
+ * Decodes the sequences of one model on a thread of its own. A turn admits waiting sequences into free slots, reads
  * one chunk of one prompt, and runs one draft-verify cycle of every decoding sequence: propose, one target step for all,
  * accept. A sequence whose consumer does not ask is left out until it does; when others wait for its slot, it gives it away and
  * is read again later. When an engine loses its pool, all sequences are read again and go on where they stopped.
@@ -58,11 +59,13 @@ final class DecodeLoop implements Runnable {
     private final StepResult result;
     private final Queue<Sequence> waiting;
     private final Sequence[] slots;
+    private final CachedPrefixes prefixes;
     /** Sequences that gave their slots away because their consumers did not ask. */
     private final Queue<Sequence> away = new ArrayDeque<>();
     private final int mostAway;
     private final Queue<Sequence> prompts = new ArrayDeque<>();
     private final List<Sequence> decoding = new ArrayList<>();
+    /** Decoding sequences by drafter; every drafter that ever had a slot is a key. */
     private final Map<Drafter, List<Sequence>> byDrafter = new LinkedHashMap<>();
     /** The sequences of the running step. */
     private final List<Sequence> stepping = new ArrayList<>();
@@ -71,6 +74,7 @@ final class DecodeLoop implements Runnable {
     private final int[] acceptedNodes = new int[DraftTree.MAX_NODES + 1];
     private final int[] emitted = new int[DraftTree.MAX_NODES + 1];
     private final long recoveryNanos;
+    private final Duration queueTimeout;
     private final Thread thread;
     /** When the engine was lost, and the next try to reach it may be made; the pause is 0 while it is there. */
     private long lostAt;
@@ -80,19 +84,20 @@ final class DecodeLoop implements Runnable {
     /** For others to read; counted by the loop. */
     private volatile int slotsInUse;
 
-    /** @param recovery how long a lost engine is tried again before its sequences fail */
-    DecodeLoop(String name, Engine target, TreeVerifier.EndTokens endTokens, int queueLimit, Duration recovery) {
+    DecodeLoop(String name, Engine target, TreeVerifier.EndTokens endTokens, ModelOptions options) {
         this.target = target;
-        this.recoveryNanos = recovery.toNanos();
+        this.recoveryNanos = options.recovery().toNanos();
+        this.queueTimeout = options.queueTimeout();
         EngineShape shape = target.shape();
         this.chunk = Math.min(CHUNK, shape.maxRows());
         this.endTokens = endTokens;
         int rows = shape.maxRows() * shape.slots();
         this.request = new StepRequest(shape, shape.slots(), rows, 2 * shape.maxRows());
         this.result = new StepResult(shape, rows, rows);
-        this.waiting = new ArrayBlockingQueue<>(queueLimit);
-        this.mostAway = queueLimit;
+        this.waiting = new ArrayBlockingQueue<>(options.queueLimit());
+        this.mostAway = options.queueLimit();
         this.slots = new Sequence[shape.slots()];
+        this.prefixes = new CachedPrefixes(shape.slots(), options.prefixReuse());
         this.thread = new Thread(this, "eagle-decode-" + name);
         thread.setDaemon(true);
     }
@@ -220,11 +225,11 @@ final class DecodeLoop implements Runnable {
         for (int slot = 0; slot < slots.length; slot++) {
             if (slots[slot] != null && isOver(slots[slot])) {
                 prompts.remove(slots[slot]);
-                slots[slot] = null;
+                vacate(slot);
             }
         }
         away.removeIf(DecodeLoop::isOver);
-        waiting.removeIf(DecodeLoop::isOver);
+        waiting.removeIf(sequence -> isOver(sequence) || waitedTooLong(sequence));
         countSlots();
     }
 
@@ -234,6 +239,21 @@ final class DecodeLoop implements Runnable {
             used += sequence == null ? 0 : 1;
         }
         slotsInUse = used;
+    }
+
+    private boolean waitedTooLong(Sequence sequence) {
+        if (queueTimeout == null || sequence.waited().compareTo(queueTimeout) <= 0) {
+            return false;
+        }
+        sequence.fail(new OverloadedException("no slot became free within " + queueTimeout.toMillis()
+                + " ms; try again later, or give the model more slots"));
+        return true;
+    }
+
+    /** A sequence leaves its slot; the next one that begins with the same tokens finds its rows there. */
+    private void vacate(int slot) {
+        prefixes.left(slot, slots[slot]);
+        slots[slot] = null;
     }
 
     private static boolean isOver(Sequence sequence) {
@@ -250,14 +270,18 @@ final class DecodeLoop implements Runnable {
             if (returning == null && waiting.isEmpty()) {
                 return;
             }
-            int slot = slotToGive();
+            Sequence sequence = returning != null ? returning : waiting.peek();
+            int slot = slotToGive(sequence);
             if (slot < 0) {
                 return;
             }
-            Sequence sequence = returning != null ? returning : waiting.poll();
-            away.remove(sequence);
+            if (!(returning != null ? away : waiting).remove(sequence)) {
+                continue;
+            }
             slots[slot] = sequence;
-            sequence.enter(slot);
+            byDrafter.computeIfAbsent(sequence.drafter(), drafter -> new ArrayList<>());
+            sequence.enter(slot, prefixes.common(slot, sequence));
+            prefixes.forget(slot);
             prompts.add(sequence);
         }
     }
@@ -271,17 +295,16 @@ final class DecodeLoop implements Runnable {
         return null;
     }
 
-    /** The lowest free slot; else that of a sequence whose consumer does not ask, which is read again later; else -1. */
-    private int slotToGive() {
-        for (int slot = 0; slot < slots.length; slot++) {
-            if (slots[slot] == null) {
-                return slot;
-            }
+    /** A free slot; else that of a sequence whose consumer does not ask, which is read again later; else -1. */
+    private int slotToGive(Sequence sequence) {
+        int free = prefixes.slotFor(sequence, slots);
+        if (free >= 0) {
+            return free;
         }
         for (int slot = 0; slot < slots.length; slot++) {
             if (slots[slot].isParked() && !slots[slot].readsPrompt() && away.size() < mostAway) {
                 away.add(slots[slot]);
-                slots[slot] = null;
+                vacate(slot);
                 return slot;
             }
         }
@@ -375,7 +398,7 @@ final class DecodeLoop implements Runnable {
             }
         }
         for (Sequence sequence : decoding) {
-            byDrafter.computeIfAbsent(sequence.drafter(), drafter -> new ArrayList<>()).add(sequence);
+            byDrafter.get(sequence.drafter()).add(sequence);
         }
     }
 
@@ -400,7 +423,7 @@ final class DecodeLoop implements Runnable {
         request.begin(first, batch, rows, keep, keep + rows, rows);
         for (int b = 0; b < batch; b++) {
             Sequence idle = slots[first + b];
-            request.windowStart(b, idle == null ? 0 : idle.usedRows());
+            request.windowStart(b, idle == null ? prefixes.rows(first + b) : idle.usedRows());
         }
         for (Sequence sequence : decoding) {
             writeRows(sequence, sequence.slot() - first, keep);
@@ -490,6 +513,7 @@ final class DecodeLoop implements Runnable {
         pause = worked ? FIRST_PAUSE_NANOS : Math.min(LONGEST_PAUSE_NANOS, 2 * pause);
         retryAt = now + pause;
         prompts.clear();
+        forgetPools();
         for (int slot = 0; slot < slots.length; slot++) {
             Sequence sequence = slots[slot];
             if (sequence == null || sequence.isFinished()) {
@@ -505,7 +529,14 @@ final class DecodeLoop implements Runnable {
         }
     }
 
+    /** What the engines hold is void, or in doubt. */
+    private void forgetPools() {
+        prefixes.forgetAll();
+        byDrafter.keySet().forEach(Drafter::forget);
+    }
+
     private void failAll(Throwable reason) {
+        forgetPools();
         for (int slot = 0; slot < slots.length; slot++) {
             if (slots[slot] != null && !slots[slot].isFinished()) {
                 slots[slot].fail(reason);

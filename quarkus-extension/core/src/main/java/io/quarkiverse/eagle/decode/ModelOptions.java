@@ -16,9 +16,11 @@ import io.quarkiverse.eagle.draft.Drafters;
  * @param emission runs subscribers; must not be the decode loop's own thread
  * @param costs keeps measured costs between starts; null measures at every start
  * @param recovery how long an engine that cannot be reached is tried again before its generations fail
+ * @param queueTimeout how long a request may wait for a slot before it is refused; null for as long as its own deadline
+ * @param prefixReuse whether a request that begins like an earlier one goes on from what that one left in its slot
  */
 public record ModelOptions(String drafter, TreeBudget budget, int queueLimit, Executor emission, CostCache costs,
-        Duration recovery) {
+        Duration recovery, Duration queueTimeout, boolean prefixReuse) {
 
     public static final int DEFAULT_QUEUE_LIMIT = 256;
 
@@ -26,17 +28,27 @@ public record ModelOptions(String drafter, TreeBudget budget, int queueLimit, Ex
 
     /** Measures costs at every start. */
     public ModelOptions(String drafter, TreeBudget budget, int queueLimit, Executor emission) {
-        this(drafter, budget, queueLimit, emission, null, DEFAULT_RECOVERY);
+        this(drafter, budget, queueLimit, emission, null, DEFAULT_RECOVERY, null, true);
     }
 
     /** The same with kept costs. */
     public ModelOptions withCosts(CostCache kept) {
-        return new ModelOptions(drafter, budget, queueLimit, emission, kept, recovery);
+        return new ModelOptions(drafter, budget, queueLimit, emission, kept, recovery, queueTimeout, prefixReuse);
     }
 
     /** The same with another recovery time. */
     public ModelOptions withRecovery(Duration time) {
-        return new ModelOptions(drafter, budget, queueLimit, emission, costs, time);
+        return new ModelOptions(drafter, budget, queueLimit, emission, costs, time, queueTimeout, prefixReuse);
+    }
+
+    /** The same with a limit to the time in the queue. */
+    public ModelOptions withQueueTimeout(Duration limit) {
+        return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, limit, prefixReuse);
+    }
+
+    /** The same with or without reuse of prefixes. */
+    public ModelOptions withPrefixReuse(boolean reuse) {
+        return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, queueTimeout, reuse);
     }
 
     public ModelOptions {
@@ -45,6 +57,9 @@ public record ModelOptions(String drafter, TreeBudget budget, int queueLimit, Ex
         }
         if (queueLimit < 1) {
             throw new IllegalArgumentException("queue limit is " + queueLimit + "; it must be at least 1");
+        }
+        if (queueTimeout != null && (queueTimeout.isNegative() || queueTimeout.isZero())) {
+            throw new IllegalArgumentException("queue timeout is " + queueTimeout + "; it must be positive");
         }
         if (recovery.isNegative()) {
             throw new IllegalArgumentException("recovery time is " + recovery + "; it must not be negative");

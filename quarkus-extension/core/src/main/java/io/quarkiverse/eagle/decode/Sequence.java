@@ -36,6 +36,7 @@ final class Sequence implements Draftable {
     private final TokenStream stream;
     private final CycleListener cycles;
     private final int promptLength;
+    private final String tenant;
     private final int lengthLimit;
     /** Nodes that fit a step beside the root. */
     private final int stepNodes;
@@ -47,7 +48,7 @@ final class Sequence implements Draftable {
     private int[] tokens;
     private int length;
     private int slot = -1;
-    /** Tokens that the target has to read before it decodes: the prompt, or all but the last after the slot was given away. */
+    /** Tokens that the target has to read before it decodes, counted when the slot was entered. */
     private int toRead;
     /** How many of them it has read. */
     private int prefilled;
@@ -58,6 +59,8 @@ final class Sequence implements Draftable {
     private final int[] keep = new int[DraftTree.MAX_NODES + 1];
     private int keepCount;
     private int cycleCount;
+    /** Tokens of the prompt that a slot still held when the sequence started. */
+    private int cachedTokens;
     /** Losses of the engine in steps of this sequence since its last token. */
     private int replays;
     private long startedAt;
@@ -66,7 +69,8 @@ final class Sequence implements Draftable {
 
     Sequence(int[] prompt, GenerationOptions options, long seed, Drafter drafter, TokenSampler sampler,
             IncrementalDetokenizer detokenizer, StopMatcher stops, TokenStream stream, CycleListener cycles,
-            EngineShape shape) {
+            EngineShape shape, String tenant) {
+        this.tenant = tenant;
         this.options = options;
         this.seed = seed;
         this.drafter = drafter;
@@ -105,18 +109,35 @@ final class Sequence implements Draftable {
         return cycles;
     }
 
-    /** The sequence starts, or goes on, in a slot whose rows are void. */
-    void enter(int newSlot) {
-        if (slot < 0) {
+    /** Whose requests share cached prefixes; null for those that name nobody. */
+    String tenant() {
+        return tenant;
+    }
+
+    /** Tokens that the target reads before it decodes: the prompt, or all but the last after the slot was given away. */
+    int tokensToRead() {
+        return length == promptLength ? promptLength : length - 1;
+    }
+
+    /**
+     * The sequence starts, or goes on, in a slot.
+     *
+     * @param heldRows leading rows of the slot that hold the sequence's own first tokens; the others are void
+     */
+    void enter(int newSlot, int heldRows) {
+        boolean starts = slot < 0;
+        if (starts) {
             startedAt = System.nanoTime();
         }
         slot = newSlot;
-        toRead = length == promptLength ? promptLength : length - 1;
-        prefilled = 0;
-        finalRows = 0;
-        usedRows = 0;
+        toRead = tokensToRead();
+        prefilled = drafter.begin(this, heldRows);
+        finalRows = prefilled;
+        usedRows = prefilled;
         keepCount = 0;
-        drafter.begin(this);
+        if (starts) {
+            cachedTokens = prefilled;
+        }
     }
 
     /**
@@ -126,7 +147,7 @@ final class Sequence implements Draftable {
      */
     void replay(boolean suspect) {
         replays += suspect ? 1 : 0;
-        enter(slot);
+        enter(slot, 0);
     }
 
     /** How often the engine was lost in its steps since its last token. */
@@ -207,6 +228,11 @@ final class Sequence implements Draftable {
     /** The consumer does not ask for what is there already; until it does, the sequence is left alone. */
     boolean isParked() {
         return stream.isFull();
+    }
+
+    /** Time since it was submitted. */
+    Duration waited() {
+        return Duration.ofNanos(System.nanoTime() - submittedAt);
     }
 
     boolean isPastDeadline() {
@@ -313,7 +339,7 @@ final class Sequence implements Draftable {
         long now = slot < 0 ? startedAt : System.nanoTime();
         long first = firstTokenAt == 0 ? now : firstTokenAt;
         return new GenerationResult(text.toString(), Arrays.copyOfRange(tokens, promptLength, length), reason,
-                drafter.name(), promptLength, cycleCount, Duration.ofNanos(now - startedAt),
+                drafter.name(), promptLength, cachedTokens, cycleCount, Duration.ofNanos(now - startedAt),
                 Duration.ofNanos(first - startedAt), seed);
     }
 }

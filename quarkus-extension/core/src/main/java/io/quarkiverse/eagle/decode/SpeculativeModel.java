@@ -81,7 +81,7 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         this.drafters = new Drafters(manifest.name(), engines.target().shape().slots(), targetCosts, engines.draft(), economy);
         drafter(null);
         this.loop = new DecodeLoop(manifest.name(), engines.target(), TreeVerifier.EndTokens.of(manifest.eosIds()),
-                options.queueLimit(), options.recovery());
+                options);
         loop.start();
     }
 
@@ -191,7 +191,7 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
             stream = new TokenStream(subscriber, options.emission(), waker::wake);
             sequence = new Sequence(prompt, generation, seed, drafter,
                     new TokenSampler(generation, seed, manifest.model().vocabulary()), new IncrementalDetokenizer(tokenizer),
-                    new StopMatcher(generation.stop()), stream, cycles, engines.target().shape());
+                    new StopMatcher(generation.stop()), stream, cycles, engines.target().shape(), request.tenant());
         } catch (RuntimeException e) {
             subscriber.onSubscribe(new Rejected());
             subscriber.onError(e);

@@ -3,6 +3,7 @@ package io.quarkiverse.eagle.draft;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.util.Arrays;
 import java.util.List;
 
 import io.quarkiverse.eagle.engine.Engine;
@@ -21,6 +22,8 @@ final class DraftHead {
     /** Levels that a step's window has room for. */
     static final int MOST_LEVELS = 18;
 
+    private static final int INITIAL_READ = 256;
+
     private final Engine engine;
     private final Slot[] slots;
     private final StepRequest request;
@@ -30,6 +33,8 @@ final class DraftHead {
     private static final class Slot {
         /** Final rows in the draft's pool. */
         private int rows;
+        /** The token before the first row, and those of the rows. */
+        private int[] read;
         /** Rows that wait for their step: the next token, and the feature before it. */
         private final int[] tokens;
         private final FloatBuffer features;
@@ -38,9 +43,31 @@ final class DraftHead {
         private int lastRow;
 
         Slot(int capacity, int featureSize) {
+            this.read = new int[INITIAL_READ];
             this.tokens = new int[capacity];
             this.features = ByteBuffer.allocateDirect(capacity * featureSize * Float.BYTES).order(ByteOrder.nativeOrder())
                     .asFloatBuffer();
+        }
+
+        /** The waiting tokens are in the pool now. */
+        void tookPending() {
+            if (1 + rows + pending > read.length) {
+                read = Arrays.copyOf(read, Math.max(1 + rows + pending, 2 * read.length));
+            }
+            System.arraycopy(tokens, 0, read, 1 + rows, pending);
+            rows += pending;
+            lastRow = pending - 1;
+            pending = 0;
+        }
+
+        /** Leading rows, of the first {@code most}, that are a sequence's own. */
+        int common(Draftable sequence, int most) {
+            int row = 0;
+            while (row < Math.min(rows, most) && read[row] == sequence.token(row)
+                    && read[row + 1] == sequence.token(row + 1)) {
+                row++;
+            }
+            return row;
         }
     }
 
@@ -60,15 +87,31 @@ final class DraftHead {
         return engine.shape();
     }
 
-    /** A sequence takes its slot; what the slot held before is void. */
-    void begin(Draftable sequence) {
+    /**
+     * A sequence takes its slot.
+     *
+     * @param heldRows leading rows of the sequence's that the target's slot still holds
+     * @return how many of these the draft's slot holds too; what it held beyond is void
+     */
+    int begin(Draftable sequence, int heldRows) {
         Slot slot = slots[sequence.slot()];
         if (slot == null) {
             slot = new Slot(engine.shape().maxRows(), engine.shape().featureSize());
             slots[sequence.slot()] = slot;
         }
-        slot.rows = 0;
+        slot.rows = slot.common(sequence, heldRows);
+        slot.read[0] = sequence.token(0);
         slot.pending = 0;
+        return slot.rows;
+    }
+
+    /** The pool is void. */
+    void forget() {
+        for (Slot slot : slots) {
+            if (slot != null) {
+                slot.rows = 0;
+            }
+        }
     }
 
     /** A token follows a row of the target's step; it waits with that row's feature until the next extension. */
@@ -136,9 +179,7 @@ final class DraftHead {
         StepResult result = Steps.await(engine.step(request, results[0]));
         for (Draftable sequence : sequences) {
             Slot slot = slots[sequence.slot()];
-            slot.rows += slot.pending;
-            slot.lastRow = slot.pending - 1;
-            slot.pending = 0;
+            slot.tookPending();
         }
         return result;
     }

@@ -17,6 +17,23 @@ public interface Drafter extends AutoCloseable {
     void begin(Draftable sequence);
 
     /**
+     * A sequence takes a slot whose rows in the target's pool still hold its own first tokens. These rows are not observed
+     * again.
+     *
+     * @param heldRows how many they are
+     * @return how many of them the drafter can do without observing; the target reads the others again
+     */
+    default int begin(Draftable sequence, int heldRows) {
+        begin(sequence);
+        return 0;
+    }
+
+    /** What the drafter's engines hold of all slots is void, also of those that no sequence has. */
+    default void forget() {
+        // Without an engine nothing can be lost.
+    }
+
+    /**
      * The target has seen a row whose next token is now known: prompt rows while the prompt is read, and the accepted path
      * after each verification, in order.
      *

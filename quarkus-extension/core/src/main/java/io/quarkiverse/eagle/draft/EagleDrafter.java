@@ -83,13 +83,23 @@ public final class EagleDrafter implements Drafter {
 
     @Override
     public void begin(Draftable sequence) {
-        head.begin(sequence);
+        begin(sequence, 0);
+    }
+
+    @Override
+    public int begin(Draftable sequence, int heldRows) {
         Slot slot = slots[sequence.slot()];
         if (slot == null) {
             slot = new Slot(expanded.length);
             slots[sequence.slot()] = slot;
         }
         slot.drafted = false;
+        return head.begin(sequence, heldRows);
+    }
+
+    @Override
+    public void forget() {
+        head.forget();
     }
 
     @Override

@@ -94,6 +94,13 @@ public final class LookaheadDrafter implements Drafter {
         slot.drawn = 0;
     }
 
+    /** Rows that are not observed are not missed. */
+    @Override
+    public int begin(Draftable sequence, int heldRows) {
+        begin(sequence);
+        return heldRows;
+    }
+
     @Override
     public void observe(Draftable sequence, StepResult result, int b, int row, int nextToken) {
         // The window learns from the whole step.

@@ -104,6 +104,11 @@ public final class MixedDrafter implements Drafter {
 
     @Override
     public void begin(Draftable sequence) {
+        begin(sequence, 0);
+    }
+
+    @Override
+    public int begin(Draftable sequence, int heldRows) {
         Slot slot = slots[sequence.slot()];
         if (slot == null) {
             slot = new Slot();
@@ -113,8 +118,13 @@ public final class MixedDrafter implements Drafter {
         slot.lookup.sequence = sequence;
         slot.follows = false;
         slot.alone = 0;
-        eagle.begin(slot.head);
         lookup.begin(slot.lookup);
+        return eagle.begin(slot.head, heldRows);
+    }
+
+    @Override
+    public void forget() {
+        eagle.forget();
     }
 
     @Override

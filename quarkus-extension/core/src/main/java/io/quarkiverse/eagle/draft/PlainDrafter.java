@@ -19,6 +19,13 @@ public final class PlainDrafter implements Drafter {
         // Nothing is remembered.
     }
 
+    /** Rows that are not observed are not missed. */
+    @Override
+    public int begin(Draftable sequence, int heldRows) {
+        begin(sequence);
+        return heldRows;
+    }
+
     @Override
     public void observe(Draftable sequence, StepResult result, int b, int row, int nextToken) {
         // Nothing is learnt.

@@ -62,6 +62,13 @@ public final class PromptLookupDrafter implements Drafter {
         slot.confirmed = -1;
     }
 
+    /** Rows that are not observed are not missed. */
+    @Override
+    public int begin(Draftable sequence, int heldRows) {
+        begin(sequence);
+        return heldRows;
+    }
+
     /** Learns from every token that the target chose, whether it was verified as part of a chain or only might have been. */
     @Override
     public void observe(Draftable sequence, StepResult result, int b, int row, int nextToken) {

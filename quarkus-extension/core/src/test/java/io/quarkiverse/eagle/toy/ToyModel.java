@@ -66,6 +66,8 @@ public final class ToyModel implements AutoCloseable {
         private int queueLimit = ModelOptions.DEFAULT_QUEUE_LIMIT;
         private Executor emission = EMISSION;
         private Duration recovery = ModelOptions.DEFAULT_RECOVERY;
+        private Duration queueTimeout;
+        private boolean prefixReuse = true;
 
         private Builder(ToyLanguage language) {
             this.language = language;
@@ -137,6 +139,17 @@ public final class ToyModel implements AutoCloseable {
             return this;
         }
 
+        /** How long a request may wait for a slot. */
+        public Builder queueTimeout(Duration value) {
+            queueTimeout = value;
+            return this;
+        }
+
+        public Builder withoutPrefixReuse() {
+            prefixReuse = false;
+            return this;
+        }
+
         public Builder emission(Executor value) {
             emission = value;
             return this;
@@ -153,7 +166,8 @@ public final class ToyModel implements AutoCloseable {
             BundleManifest manifest = Bundle.open(folder).manifest();
             return new ToyModel(folder, target, draft, SpeculativeModel.open(Bundle.open(folder),
                     () -> server.apply(manifest, new EnginePair(target, draft)),
-                    new ModelOptions(null, null, queueLimit, emission).withRecovery(recovery)));
+                    new ModelOptions(null, null, queueLimit, emission).withRecovery(recovery).withQueueTimeout(queueTimeout)
+                            .withPrefixReuse(prefixReuse)));
         }
 
         private Path writeBundle() {

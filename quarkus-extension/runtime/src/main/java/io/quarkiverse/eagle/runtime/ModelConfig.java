@@ -63,6 +63,19 @@ public interface ModelConfig {
     int queueLimit();
 
     /**
+     * How long a request may wait for a slot before it is refused. Without it, as long as its own deadline allows.
+     */
+    Optional<Duration> queueTimeout();
+
+    /**
+     * Whether a request that begins with the same tokens as an earlier one, as the next turn of a chat does, goes on from what
+     * that one left in its slot instead of reading them again. The text is the same either way. Requests of different tenants
+     * ({@code GenerationRequest.forTenant}) never share.
+     */
+    @WithDefault("true")
+    boolean prefixReuse();
+
+    /**
      * How long an engine that cannot be reached is tried again before its generations fail. Meanwhile they wait, and go on
      * where
      * they stopped.
@@ -128,9 +141,15 @@ public interface ModelConfig {
     @ConfigGroup
     interface TritonConfig {
 
-        /** Servers as {@code host:port} of their gRPC service, in order of preference; the next one is taken when one fails. */
-        @WithDefault("localhost:8001")
-        List<String> endpoints();
+        /**
+         * Servers as {@code host:port} of their gRPC service, in order of preference; the next one is taken when one fails. In
+         * dev and test mode a server is started when this is not set.
+         */
+        @ConfigDocDefault(TritonConfig.STANDARD_ENDPOINT)
+        Optional<List<String>> endpoints();
+
+        /** Where Triton listens when nothing else is said. */
+        String STANDARD_ENDPOINT = "localhost:8001";
 
         /**
          * The TLS configuration ({@code quarkus.tls."name".…}) that connections are encrypted with: its trust store verifies

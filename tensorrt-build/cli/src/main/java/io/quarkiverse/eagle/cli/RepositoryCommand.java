@@ -2,6 +2,7 @@ package io.quarkiverse.eagle.cli;
 
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -9,6 +10,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.triton.repository.HostOptions;
 import io.quarkiverse.eagle.triton.repository.HostRepository;
+import io.quarkiverse.eagle.triton.repository.ModelRepository;
+import io.quarkiverse.eagle.triton.repository.StockRepository;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
@@ -30,16 +33,17 @@ final class RepositoryCommand implements Callable<Integer> {
             + " yet, or is empty.")
     private Path out;
 
-    @Option(names = "--flavour", paramLabel = "NAME", defaultValue = "host", description = "host: the engine host, a model of"
-            + " the Python backend (default: ${DEFAULT-VALUE}).")
-    private String flavour;
+    @Option(names = "--flavour", paramLabel = "NAME", defaultValue = "host", converter = ToFlavour.class, description = "host:"
+            + " the engine host, a model of the Python backend; onnx, plan: Triton's own backends, for clients of your own, with"
+            + " limits that the repository's README tells (default: ${DEFAULT-VALUE}).")
+    private Flavour flavour;
 
     @Option(names = "--runtime", paramLabel = "NAME", defaultValue = "onnxruntime-cpu", converter = ToRuntime.class, description = "onnxruntime-cpu,"
             + " onnxruntime-cuda, onnxruntime-tensorrt or tensorrt (default: ${DEFAULT-VALUE}).")
     private HostOptions.Runtime runtime;
 
-    @Option(names = "--gpu", paramLabel = "N", defaultValue = "0", description = "The GPU's number (default: ${DEFAULT-VALUE}).")
-    private int gpu;
+    @Option(names = "--gpu", paramLabel = "N", description = "The GPU's number (default: 0; for the onnx flavour the CPU).")
+    private Integer gpu;
 
     @Option(names = "--slots", paramLabel = "N", defaultValue = "0", description = "Sequences of each KV pool, 0 for the"
             + " bundle's (default: ${DEFAULT-VALUE}).")
@@ -70,12 +74,13 @@ final class RepositoryCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (!flavour.equals("host")) {
-            throw new UsageException("--flavour is " + flavour + "; this version writes host");
-        }
         Bundle opened = Bundle.open(bundle != null ? bundle : DefaultModel.ensure(terminal));
-        HostRepository repository = new HostRepository(opened,
-                new HostOptions(runtime, gpu, slots, threads, spinning, leaseSeconds, bundleAt));
+        ModelRepository repository = switch (flavour) {
+            case HOST -> new HostRepository(opened,
+                    new HostOptions(runtime, gpu == null ? 0 : gpu, slots, threads, spinning, leaseSeconds, bundleAt));
+            case ONNX -> new StockRepository(opened, StockRepository.Backend.ONNX, gpu == null ? -1 : gpu);
+            case PLAN -> new StockRepository(opened, StockRepository.Backend.PLAN, gpu == null ? 0 : gpu);
+        };
         repository.write(out);
         if (json) {
             ObjectNode document = Json.object();
@@ -87,6 +92,22 @@ final class RepositoryCommand implements Callable<Integer> {
                     + "; its README.md says how to start a server");
         }
         return 0;
+    }
+
+    /** What the models of a repository are. */
+    private enum Flavour {
+        HOST,
+        ONNX,
+        PLAN
+    }
+
+    private static final class ToFlavour implements ITypeConverter<Flavour> {
+        @Override
+        public Flavour convert(String text) {
+            return Arrays.stream(Flavour.values()).filter(value -> value.name().toLowerCase(Locale.ROOT).equals(text))
+                    .findFirst()
+                    .orElseThrow(() -> new TypeConversionException("\"" + text + "\" is not one of host, onnx, plan"));
+        }
     }
 
     private static final class ToRuntime implements ITypeConverter<HostOptions.Runtime> {

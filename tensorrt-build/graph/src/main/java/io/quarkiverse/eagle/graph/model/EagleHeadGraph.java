@@ -58,7 +58,8 @@ final class EagleHeadGraph {
         OnnxGraph graph = new OnnxGraph("draft");
         ElementType type = options.precision().activations();
         int hidden = targetConfig.hidden();
-        boolean shares = options.runtime() == GraphOptions.Runtime.ONNXRUNTIME;
+        // Whoever runs a functional graph may be a server that knows nothing of borrowed weights.
+        boolean shares = options.runtime() == GraphOptions.Runtime.ONNXRUNTIME && options.update() == KvUpdate.IN_PLACE;
         try (WeightFile file = new WeightFile(folder.resolve(WEIGHTS), "weights.bin")) {
             Weights weights = new Weights(graph, file, WEIGHTS, progress);
             StepInputs step = StepInputs.declare(graph);

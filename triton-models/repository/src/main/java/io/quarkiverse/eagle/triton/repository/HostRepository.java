@@ -1,15 +1,10 @@
 package io.quarkiverse.eagle.triton.repository;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
-import java.util.UUID;
-import java.util.stream.Stream;
 
 import com.google.protobuf.TextFormat;
 
@@ -24,10 +19,9 @@ import io.quarkiverse.eagle.triton.repository.config.ModelOutput;
 import io.quarkiverse.eagle.triton.repository.config.ModelParameter;
 
 /**
- * Writes a model repository whose models are engine hosts: one for the target and one for the draft of a bundle. A folder
- * appears under its name only when it is complete.
+ * Writes a model repository whose models are engine hosts: one for the target and one for the draft of a bundle.
  */
-public final class HostRepository {
+public final class HostRepository implements ModelRepository {
 
     private static final String VERSION = "1";
     private static final String TARGET = "target";
@@ -57,45 +51,28 @@ public final class HostRepository {
         }
     }
 
-    /** A bundle's name as Triton's models carry it: what is no letter, digit, {@code _} or {@code -} becomes {@code _}. */
-    public static String modelName(BundleManifest manifest, String role) {
-        return manifest.name().replaceAll("[^A-Za-z0-9_-]", "_") + "_" + role;
-    }
-
-    /** The models' names, the target's first. */
+    @Override
     public List<String> models() {
-        return roles().stream().map(role -> modelName(bundle.manifest(), role)).toList();
+        return roles().stream().map(role -> ModelRepository.modelName(bundle.manifest(), role)).toList();
     }
 
     private List<String> roles() {
         return bundle.manifest().draftGraph() == null ? List.of(TARGET) : List.of(TARGET, DRAFT);
     }
 
-    /** @param out must not exist, or be empty */
+    @Override
     public void write(Path out) {
-        Path target = out.toAbsolutePath();
-        Path work = target.resolveSibling(target.getFileName() + ".part-" + UUID.randomUUID());
-        try {
-            if (Files.exists(target) && (!Files.isDirectory(target) || !isEmpty(target))) {
-                throw new RepositoryException(out + " exists already; remove it or choose another folder");
-            }
-            Files.createDirectories(work);
+        RepositoryFolder.write(out, folder -> {
             for (String role : roles()) {
-                writeModel(work, role);
+                writeModel(folder, role);
             }
-            HostFiles.copyRequirements(work);
-            Files.writeString(work.resolve("README.md"), new RepositoryGuide(this, bundle.manifest(), options).text());
-            Files.deleteIfExists(target);
-            Files.move(work, target, StandardCopyOption.ATOMIC_MOVE);
-        } catch (IOException e) {
-            throw new RepositoryException("writing " + out + " failed: " + e.getMessage(), e);
-        } finally {
-            delete(work);
-        }
+            HostFiles.copyRequirements(folder);
+            Files.writeString(folder.resolve("README.md"), new RepositoryGuide(this, bundle.manifest(), options).text());
+        });
     }
 
     private void writeModel(Path repository, String role) throws IOException {
-        Path model = repository.resolve(modelName(bundle.manifest(), role));
+        Path model = repository.resolve(ModelRepository.modelName(bundle.manifest(), role));
         Path version = Files.createDirectories(model.resolve(VERSION));
         HostFiles.copyModel(version);
         if (role.equals(TARGET) && options.bundleAt() == null) {
@@ -119,13 +96,14 @@ public final class HostRepository {
         if (options.bundleAt() != null) {
             return options.bundleAt().toString();
         }
-        return role.equals(TARGET) ? "../bundle" : "../../" + modelName(bundle.manifest(), TARGET) + "/bundle";
+        return role.equals(TARGET) ? "../bundle" : "../../" + ModelRepository.modelName(bundle.manifest(), TARGET) + "/bundle";
     }
 
     ModelConfig config(String role) {
         boolean target = role.equals(TARGET);
         BundleManifest.Graph graph = target ? bundle.manifest().targetGraph() : bundle.manifest().draftGraph();
-        ModelConfig.Builder config = ModelConfig.newBuilder().setName(modelName(bundle.manifest(), role)).setBackend("python")
+        ModelConfig.Builder config = ModelConfig.newBuilder().setName(ModelRepository.modelName(bundle.manifest(), role))
+                .setBackend("python")
                 .setMaxBatchSize(0);
         input(config, "input_ids", DataType.TYPE_INT64, -1, -1);
         input(config, "position_ids", DataType.TYPE_INT64, -1, -1);
@@ -181,24 +159,5 @@ public final class HostRepository {
 
     private static void parameter(ModelConfig.Builder config, String name, String value) {
         config.putParameters(name, ModelParameter.newBuilder().setStringValue(value).build());
-    }
-
-    private static boolean isEmpty(Path folder) throws IOException {
-        try (Stream<Path> entries = Files.list(folder)) {
-            return entries.findAny().isEmpty();
-        }
-    }
-
-    private static void delete(Path work) {
-        if (!Files.exists(work)) {
-            return;
-        }
-        try (Stream<Path> files = Files.walk(work)) {
-            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(file);
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot remove " + work + ": " + e.getMessage(), e);
-        }
     }
 }
