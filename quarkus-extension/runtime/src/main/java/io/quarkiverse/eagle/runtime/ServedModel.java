@@ -1,6 +1,7 @@
 package io.quarkiverse.eagle.runtime;
 
 import java.time.Duration;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 import io.quarkiverse.eagle.EagleModel;
 import io.quarkiverse.eagle.GeneratedToken;
@@ -24,6 +25,7 @@ public final class ServedModel implements EagleModel {
     private volatile GenerationListener listener = GenerationListener.NONE;
     private volatile long lastTokenAt;
     private volatile boolean anyToken;
+    private volatile GenerationResult lastResult;
 
     ServedModel(SpeculativeModel model) {
         this.model = model;
@@ -44,14 +46,21 @@ public final class ServedModel implements EagleModel {
         return Multi.createFrom().deferred(() -> {
             GenerationListener hearing = listener;
             long requestedAt = System.nanoTime();
+            // Who leaves with the last token in hand has a whole answer, and did not cancel it.
+            AtomicBoolean whole = new AtomicBoolean();
             return model.stream(request, (root, tree, accepted, emitted, count) -> {
                 hearing.cycle(tree.size(), count);
                 if (cycles != null) {
                     cycles.verified(root, tree, accepted, emitted, count);
                 }
-            }).onItem().invoke(token -> tokenCame(token, hearing, requestedAt))
-                    .onFailure().invoke(hearing::failed)
-                    .onCancellation().invoke(hearing::cancelled);
+            }).onItem().invoke(token -> {
+                whole.set(token.last());
+                tokenCame(token, hearing, requestedAt);
+            }).onFailure().invoke(hearing::failed).onCancellation().invoke(() -> {
+                if (!whole.get()) {
+                    hearing.cancelled();
+                }
+            });
         });
     }
 
@@ -70,6 +79,7 @@ public final class ServedModel implements EagleModel {
             hearing.token();
         }
         if (token.last()) {
+            lastResult = token.result();
             hearing.finished(token.result());
         }
     }
@@ -77,6 +87,11 @@ public final class ServedModel implements EagleModel {
     /** From now on new requests are told of to this listener, instead of the one before. */
     public void listen(GenerationListener next) {
         listener = next;
+    }
+
+    /** The generation that came to its end last; null before the first. */
+    public GenerationResult lastResult() {
+        return lastResult;
     }
 
     /** Whether a token came out within this time. */
