@@ -55,7 +55,8 @@ class DependencyDirectionTest {
     void everyModuleIsLookedAt() {
         List<String> packages = ALL.stream().map(JavaClass::getPackageName).distinct().toList();
         assertThat(packages).contains(CORE).contains(ONNX_RUNTIME, TRITON, TRITON + ".client", TRITON_HOST,
-                ROOT + ".triton.repository", OPENAI, OPENAI_DEPLOYMENT, ROOT + ".runtime", ROOT + ".deployment", ROOT + ".graph.model", ROOT + ".cli");
+                ROOT + ".triton.repository", OPENAI, OPENAI_DEPLOYMENT, ROOT + ".runtime", ROOT + ".deployment",
+                ROOT + ".graph.model", ROOT + ".cli");
     }
 
     @ParameterizedTest(name = "{0} uses {1}")
