@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 
@@ -24,6 +25,8 @@ final class ServeCommand implements Callable<Integer> {
     /** Set by the launcher, which also builds it: the server application's jar. */
     private static final String SERVER = "eagle.server";
     private static final int PATIENCE_SECONDS = 20;
+    /** The status of a process that Ctrl-C or {@code kill} ended, which is how a server ends. */
+    private static final Set<Integer> INTERRUPTED = Set.of(130, 143);
 
     private final Terminal terminal;
 
@@ -159,7 +162,7 @@ final class ServeCommand implements Callable<Integer> {
         Thread stop = new Thread(() -> stop(server), "eagle-stop-server");
         Runtime.getRuntime().addShutdownHook(stop);
         int status = server.waitFor();
-        if (status != 0) {
+        if (status != 0 && !INTERRUPTED.contains(status)) {
             throw new CommandException("the server ended with status " + status + "; what it wrote above says why");
         }
         return 0;
