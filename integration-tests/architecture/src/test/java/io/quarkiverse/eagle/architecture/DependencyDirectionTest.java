@@ -38,6 +38,7 @@ class DependencyDirectionTest {
     private static final String TRITON_CLIENT = ROOT + ".triton.client..";
     private static final String TRITON_HOST = ROOT + ".triton.host";
     private static final String TRITON_REPOSITORY = ROOT + ".triton.repository..";
+    private static final String TRITON_LOCAL = ROOT + ".triton.local";
     private static final String GRAPH = ROOT + ".graph..";
     private static final String CLI = ROOT + ".cli..";
     private static final String RUNTIME = ROOT + ".runtime..";
@@ -52,7 +53,7 @@ class DependencyDirectionTest {
     @Test
     void everyModuleIsLookedAt() {
         List<String> packages = ALL.stream().map(JavaClass::getPackageName).distinct().toList();
-        assertThat(packages).contains(CORE).contains(ONNX_RUNTIME, TRITON, TRITON + ".client", TRITON_HOST,
+        assertThat(packages).contains(CORE).contains(ONNX_RUNTIME, TRITON, TRITON + ".client", TRITON_HOST, TRITON_LOCAL,
                 ROOT + ".triton.repository", ROOT + ".runtime", ROOT + ".deployment", ROOT + ".graph.model", ROOT + ".cli");
     }
 
@@ -79,6 +80,7 @@ class DependencyDirectionTest {
                 Arguments.of(TRITON_CLIENT, List.of()),
                 Arguments.of(TRITON_HOST, List.of()),
                 Arguments.of(TRITON_REPOSITORY, List.of(BUNDLE, TRITON_HOST)),
+                Arguments.of(TRITON_LOCAL, List.of(TRITON_HOST)),
                 Arguments.of(GRAPH, List.of(BUNDLE)),
                 Arguments.of(CLI, above(CORE, ONNX_RUNTIME, TRITON, TRITON_CLIENT, TRITON_REPOSITORY, GRAPH)),
                 Arguments.of(RUNTIME, above(CORE, ONNX_RUNTIME, TRITON, TRITON_CLIENT)));
@@ -100,7 +102,8 @@ class DependencyDirectionTest {
 
     @Test
     void enginesAndTheGraphBuilderKnowNoQuarkus() {
-        noClasses().that().resideInAnyPackage(ONNX_RUNTIME, TRITON, TRITON_CLIENT, TRITON_HOST, TRITON_REPOSITORY, GRAPH)
+        noClasses().that().resideInAnyPackage(ONNX_RUNTIME, TRITON, TRITON_CLIENT, TRITON_HOST, TRITON_REPOSITORY, TRITON_LOCAL,
+                GRAPH)
                 .should().dependOnClassesThat()
                 .resideInAnyPackage("io.quarkus..", "jakarta..").check(ALL);
     }

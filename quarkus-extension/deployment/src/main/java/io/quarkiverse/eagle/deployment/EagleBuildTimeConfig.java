@@ -11,7 +11,7 @@ import io.smallrye.config.WithDefault;
 @ConfigRoot(phase = ConfigPhase.BUILD_TIME)
 public interface EagleBuildTimeConfig {
 
-    /** The default bundle. */
+    /** What dev and test mode bring along. */
     DevServicesConfig devservices();
 
     /** The readiness check. */
@@ -26,6 +26,40 @@ public interface EagleBuildTimeConfig {
          */
         @WithDefault("true")
         boolean enabled();
+
+        /** A Triton server for models with {@code engine=triton} that name no endpoints. */
+        TritonDevServicesConfig triton();
+    }
+
+    /** What serves models with {@code engine=triton} in dev and test mode. */
+    enum TritonServerKind {
+        /**
+         * A container where Docker and an NVIDIA GPU are there and the bundle is made for GPUs; else a server on this machine;
+         * else engines in the process. The log says which, and why.
+         */
+        AUTO,
+        /** A container with all GPUs. */
+        CONTAINER,
+        /** A server process, installed once from its Python package into the user's cache folder; runs on the CPU. */
+        LOCAL,
+        /** Engines in the application's process, as with {@code engine=onnxruntime}. */
+        EMBEDDED
+    }
+
+    @ConfigGroup
+    interface TritonDevServicesConfig {
+
+        /** Whether a server is started. */
+        @WithDefault("true")
+        boolean enabled();
+
+        /** What kind of server. */
+        @WithDefault("auto")
+        TritonServerKind server();
+
+        /** The container's image: a Triton server with its Python backend. */
+        @WithDefault("nvcr.io/nvidia/tritonserver:25.10-py3")
+        String imageName();
     }
 
     @ConfigGroup

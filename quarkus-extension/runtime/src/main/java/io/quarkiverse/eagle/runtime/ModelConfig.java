@@ -142,9 +142,15 @@ public interface ModelConfig {
     @ConfigGroup
     interface TritonConfig {
 
-        /** Servers as {@code host:port} of their gRPC service, in order of preference; the next one is taken when one fails. */
-        @WithDefault("localhost:8001")
-        List<String> endpoints();
+        /**
+         * Servers as {@code host:port} of their gRPC service, in order of preference; the next one is taken when one fails. In
+         * dev and test mode a server is started when this is not set.
+         */
+        @ConfigDocDefault(TritonConfig.STANDARD_ENDPOINT)
+        Optional<List<String>> endpoints();
+
+        /** Where Triton listens when nothing else is said. */
+        String STANDARD_ENDPOINT = "localhost:8001";
 
         /**
          * The TLS configuration ({@code quarkus.tls."name".…}) that connections are encrypted with: its trust store verifies

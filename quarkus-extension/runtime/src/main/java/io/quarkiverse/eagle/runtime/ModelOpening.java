@@ -1,6 +1,7 @@
 package io.quarkiverse.eagle.runtime;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.Executor;
@@ -99,7 +100,8 @@ final class ModelOpening {
     private TritonOptions triton() {
         ModelConfig.TritonConfig triton = config.triton();
         try {
-            TritonClientOptions client = TritonClientOptions.of(triton.endpoints().toArray(String[]::new))
+            TritonClientOptions client = TritonClientOptions
+                    .of(triton.endpoints().orElse(List.of(ModelConfig.TritonConfig.STANDARD_ENDPOINT)).toArray(String[]::new))
                     .withHeaders(triton.headers()).withCallTimeout(triton.callTimeout())
                     .withKeepAlive(triton.keepAlive(), triton.keepAliveTimeout());
             if (triton.tlsConfigurationName().isPresent()) {

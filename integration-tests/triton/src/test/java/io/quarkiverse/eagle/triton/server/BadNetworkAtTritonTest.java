@@ -36,14 +36,14 @@ class BadNetworkAtTritonTest {
 
     @TempDir
     private static Path folder;
-    private static TritonServer server;
+    private static RealServer server;
     private static int[] greedy;
     private static int[] sampled;
 
     @BeforeAll
     static void startServer() {
         server = TritonServer.start(ServedBundle.repository(folder));
-        try (SpeculativeModel local = ServedBundle.inProcess()) {
+        try (SpeculativeModel local = ServedBundle.reference(server)) {
             greedy = ServedBundle.answer(local, QUESTION, GREEDY.withDrafter("none"));
             sampled = ServedBundle.answer(local, QUESTION, SAMPLED.withDrafter("none"));
         }

@@ -79,7 +79,7 @@ class ClientAtTritonTest {
 
     @TempDir
     private static Path folder;
-    private static TritonServer server;
+    private static RealServer server;
     private static PemCertificateFiles certificates;
     private static PemCertificateFiles others;
     private TritonClient client;

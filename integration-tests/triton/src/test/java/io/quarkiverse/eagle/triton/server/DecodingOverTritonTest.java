@@ -31,13 +31,13 @@ class DecodingOverTritonTest {
 
     @TempDir
     private static Path folder;
-    private static TritonServer server;
+    private static RealServer server;
     private static SpeculativeModel local;
 
     @BeforeAll
     static void startServer() {
         server = TritonServer.start(ServedBundle.repository(folder));
-        local = ServedBundle.inProcess();
+        local = ServedBundle.reference(server);
     }
 
     @AfterAll

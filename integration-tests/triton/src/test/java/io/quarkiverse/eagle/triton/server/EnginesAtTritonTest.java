@@ -31,13 +31,13 @@ class EnginesAtTritonTest {
 
     @TempDir
     private static Path folder;
-    private static TritonServer server;
+    private static RealServer server;
     private static SpeculativeModel local;
 
     @BeforeAll
     static void startServer() {
         server = TritonServer.start(ServedBundle.repository(folder), "--model-control-mode=explicit", "--load-model=*");
-        local = ServedBundle.inProcess();
+        local = ServedBundle.reference(server);
     }
 
     @AfterAll
@@ -66,8 +66,8 @@ class EnginesAtTritonTest {
             answer.awaitItems(5, ServedBundle.PATIENCE);
             server.killModels();
             for (String model : MODELS) {
-                server.control(model, "unload");
-                server.control(model, "load");
+                TritonServer.control(server, model, "unload");
+                TritonServer.control(server, model, "load");
             }
             assertThat(ids(answer)).isEqualTo(ServedBundle.answer(local, QUESTION, GREEDY));
         }

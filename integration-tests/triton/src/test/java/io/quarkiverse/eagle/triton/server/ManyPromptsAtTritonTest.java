@@ -43,13 +43,13 @@ class ManyPromptsAtTritonTest {
 
     @TempDir
     private static Path folder;
-    private static TritonServer server;
+    private static RealServer server;
     private static SpeculativeModel local;
 
     @BeforeAll
     static void startServer() {
         server = TritonServer.start(ServedBundle.repository(folder));
-        local = ServedBundle.inProcess();
+        local = ServedBundle.reference(server);
     }
 
     @AfterAll

@@ -101,7 +101,7 @@ class RepositorySchemaTest {
     }
 
     private static List<String> read(List<Path> files) throws IOException, InterruptedException {
-        Path python = ServerInstallation.ensureSchema().resolve("bin/python");
+        Path python = TritonServer.schema().program("python");
         List<String> command = new ArrayList<>(List.of(python.toString(), "-c", READER));
         files.forEach(file -> command.add(file.toString()));
         Process process = new ProcessBuilder(command).redirectErrorStream(true).start();

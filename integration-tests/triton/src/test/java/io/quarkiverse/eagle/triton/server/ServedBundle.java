@@ -41,7 +41,9 @@ final class ServedBundle {
     /** A repository whose models run on one thread each, so that they and the test share few cores. */
     static Path repository(Path folder) {
         Path out = folder.resolve("repository");
-        new HostRepository(bundle(), new HostOptions(HostOptions.Runtime.ONNXRUNTIME_CPU, 0, 4, 1, false, 5,
+        HostOptions.Runtime runtime = TritonServer.ON_GPU ? HostOptions.Runtime.ONNXRUNTIME_CUDA
+                : HostOptions.Runtime.ONNXRUNTIME_CPU;
+        new HostRepository(bundle(), new HostOptions(runtime, 0, 4, 1, false, 5,
                 bundle().folder().toAbsolutePath())).write(out);
         return out;
     }
@@ -54,13 +56,26 @@ final class ServedBundle {
         return model(TritonEngines.open(bundle(), options));
     }
 
-    static SpeculativeModel inProcess() {
+    /**
+     * What the server's answers are held against: engines in this process. A GPU rounds otherwise than a CPU, so its answers
+     * are
+     * held against plain decoding on the same server.
+     */
+    static SpeculativeModel reference(RealServer server) {
+        return TritonServer.ON_GPU ? SpeculativeModel.open(bundle(),
+                () -> TritonEngines.open(bundle(), at(server.endpoint())), options("none")) : inProcess();
+    }
+
+    private static SpeculativeModel inProcess() {
         return model(OnnxRuntimeEngines.open(bundle(), new OnnxRuntimeOptions(1, 2, false)));
     }
 
     static SpeculativeModel model(EnginePair engines) {
-        return SpeculativeModel.open(bundle(), () -> engines,
-                new ModelOptions(null, null, 16, EMISSION).withRecovery(Duration.ofSeconds(60)));
+        return SpeculativeModel.open(bundle(), () -> engines, options(null));
+    }
+
+    private static ModelOptions options(String drafter) {
+        return new ModelOptions(drafter, null, 16, EMISSION).withRecovery(Duration.ofSeconds(60));
     }
 
     static int[] answer(SpeculativeModel model, String question, GenerationOptions options) {

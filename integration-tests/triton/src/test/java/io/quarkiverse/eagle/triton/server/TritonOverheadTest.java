@@ -58,7 +58,7 @@ class TritonOverheadTest {
 
     @Test
     void writesWhatAStepAndACycleCost(@TempDir Path folder) throws IOException {
-        try (TritonServer server = TritonServer.start(ServedBundle.repository(folder))) {
+        try (RealServer server = TritonServer.start(ServedBundle.repository(folder))) {
             head();
             steps(server);
             wire(server);
@@ -92,16 +92,16 @@ class TritonOverheadTest {
         return OnnxRuntimeEngines.open(ServedBundle.bundle(), new OnnxRuntimeOptions(2, 1, false));
     }
 
-    private static EnginePair remote(TritonServer server, boolean shared) {
+    private static EnginePair remote(RealServer server, boolean shared) {
         return remote(server, Drafting.TREE, shared);
     }
 
-    private static EnginePair remote(TritonServer server, Drafting drafting, boolean shared) {
+    private static EnginePair remote(RealServer server, Drafting drafting, boolean shared) {
         return TritonEngines.open(ServedBundle.bundle(), ServedBundle.at(server.endpoint()).withSlots(1)
                 .withDrafting(drafting).withSharedMemory(shared));
     }
 
-    private void steps(TritonServer server) {
+    private void steps(RealServer server) {
         page.append("\n## A step\n\nMilliseconds, ").append(ROUNDS).append(" rounds.\n\n")
                 .append("| engine, rows | in process p50 | p99 | stream p50 | p99 | added p50 | shared memory p50 | p99 | added p50 |\n")
                 .append("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
@@ -155,7 +155,7 @@ class TritonOverheadTest {
     }
 
     /** The smallest request that the host answers, on a stream and as calls of their own. */
-    private void wire(TritonServer server) {
+    private void wire(RealServer server) {
         double[] stream = new double[ROUNDS * 5];
         double[] unary = new double[ROUNDS * 5];
         try (TritonClient client = new TritonClient(TritonClientOptions.of(server.endpoint()))) {
@@ -225,7 +225,7 @@ class TritonOverheadTest {
     private record Contender(String name, SpeculativeModel model) {
     }
 
-    private void cycles(TritonServer server) {
+    private void cycles(RealServer server) {
         Map<String, TreeBudget> budgets = new LinkedHashMap<>();
         budgets.put("plain decoding", null);
         budgets.put("eagle2, 8 nodes, 3 levels", new TreeBudget(8, 4, 3));

@@ -2,140 +2,90 @@ package io.quarkiverse.eagle.triton.server;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.ServerSocket;
-import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 
-import org.awaitility.Awaitility;
-import org.awaitility.core.ConditionTimeoutException;
+import org.junit.jupiter.api.Assumptions;
+import org.testcontainers.DockerClientFactory;
 
-/** A real Triton server as a process: start it, kill it or its models, start it again at the same ports. */
-public final class TritonServer implements AutoCloseable {
+import io.quarkiverse.eagle.graph.DefaultBundle;
+import io.quarkiverse.eagle.triton.local.LocalTritonServer;
+import io.quarkiverse.eagle.triton.local.PythonEnvironment;
+import io.quarkiverse.eagle.triton.local.ServerInstallation;
+import io.quarkiverse.eagle.triton.local.ServerUnavailableException;
 
+/** The real servers of the tests. Tests are skipped, with the reason, where none can be installed. */
+final class TritonServer {
+
+    /** Set by the profile {@code gpu}: servers run in containers with GPUs. */
+    static final boolean ON_GPU = Boolean.getBoolean("eagle.gpu");
+
+    private static final Path GPU = Path.of("/dev/nvidia0");
     private static final Duration PATIENCE = Duration.ofSeconds(90);
-    private static final Path SHARED_MEMORY = Path.of("/dev/shm");
+    /** Triton's client brings its published schema; only that is used of it. */
+    private static final String SCHEMA = "tritonclient==2.73.0";
 
-    private final ServerInstallation installation;
-    private final Path repository;
-    private final Path log;
-    private final List<String> options;
-    private final int http = freePort();
-    private final int grpc = freePort();
-    private final int metrics = freePort();
-    private final String region = "eagle_test_" + ProcessHandle.current().pid() + "_" + grpc + "_";
-    private final HttpClient client = HttpClient.newHttpClient();
-    private Process process;
-
-    private TritonServer(ServerInstallation installation, Path repository, List<String> options) {
-        this.installation = installation;
-        this.repository = repository;
-        this.options = options;
-        this.log = repository.resolveSibling(repository.getFileName() + "-" + grpc + ".log");
+    private TritonServer() {
     }
 
     /**
-     * Starts a server and waits until its models are ready. Skips the test where no server can be installed.
+     * Starts a server and waits until its models are ready.
      *
      * @param options more of the server's command line
      */
-    public static TritonServer start(Path repository, String... options) {
-        TritonServer server = new TritonServer(ServerInstallation.ensure(), repository, List.of(options));
+    static RealServer start(Path repository, String... options) {
+        RealServer server = ON_GPU ? container(repository, options)
+                : new ProcessServer(LocalTritonServer.of(installation(), repository, options));
         server.start();
         return server;
     }
 
-    /** Starts the server, after it was stopped or killed. */
-    public void start() {
-        launch();
+    private static RealServer container(Path repository, String... options) {
+        if (!Files.exists(GPU)) {
+            return skip("NO GPU, the tests of Triton on GPUs are skipped: " + GPU + " is not there");
+        }
+        if (!DockerClientFactory.instance().isDockerAvailable()) {
+            return skip("NO DOCKER, the tests of Triton on GPUs are skipped: no Docker engine answers");
+        }
+        return new ContainerServer(repository, ServedBundle.bundle().folder(), List.of(options));
+    }
+
+    private static ServerInstallation installation() {
         try {
-            Awaitility.await().atMost(PATIENCE).until(() -> !process.isAlive() || isReady());
-        } catch (ConditionTimeoutException e) {
-            throw new IllegalStateException("the server is not ready after " + PATIENCE + ": " + logTail(), e);
-        }
-        if (!process.isAlive()) {
-            throw new IllegalStateException("the server ended at once: " + logTail());
+            return ServerInstallation.ensure(DefaultBundle.cacheFolder());
+        } catch (ServerUnavailableException e) {
+            return skip("NO TRITON SERVER, its tests are skipped: " + e.getMessage());
         }
     }
 
-    /** Starts the server and does not wait for it. */
-    public void launch() {
-        Path folder = installation.server();
-        List<String> command = new ArrayList<>(List.of(folder.resolve("bin/tritonserver").toString(),
-                "--model-repository=" + repository, "--backend-directory=" + folder.resolve("backends"),
-                "--backend-config=python,shm-region-prefix-name=" + region, "--http-address=127.0.0.1",
-                "--grpc-address=127.0.0.1", "--metrics-address=127.0.0.1", "--http-port=" + http, "--grpc-port=" + grpc,
-                "--metrics-port=" + metrics));
-        command.addAll(options);
-        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true)
-                .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()));
-        Map<String, String> environment = builder.environment();
-        environment.put("PATH", installation.python().resolve("bin") + ":" + environment.get("PATH"));
+    /** A Python environment with Triton's published schema. */
+    static PythonEnvironment schema() {
         try {
-            process = builder.start();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            return PythonEnvironment.ensure(DefaultBundle.cacheFolder().resolve("triton-schema-2.73"), python -> {
+                python.pip("--no-deps", SCHEMA);
+                python.pip("protobuf");
+            });
+        } catch (ServerUnavailableException e) {
+            return skip("NO TRITON SCHEMA, its tests are skipped: " + e.getMessage());
         }
     }
 
-    public boolean isReady() {
-        try {
-            return get(http, "/v2/health/ready").statusCode() == 200;
-        } catch (UncheckedIOException e) {
-            return false;
-        }
-    }
-
-    /** Where the gRPC service listens, as {@code host:port}. */
-    public String endpoint() {
-        return "127.0.0.1:" + grpc;
-    }
-
-    /** All metrics as text. */
-    public String metrics() {
-        return get(metrics, "/metrics").body();
-    }
-
-    private HttpResponse<String> get(int port, String path) {
-        try {
-            return client.send(HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path))
-                    .timeout(Duration.ofSeconds(5)).build(), HttpResponse.BodyHandlers.ofString());
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IllegalStateException(e);
-        }
-    }
-
-    /** Kills the server and its models, as a crash of the machine would. */
-    public void kill() {
-        List<ProcessHandle> models = process.descendants().toList();
-        process.destroyForcibly();
-        models.forEach(ProcessHandle::destroyForcibly);
-        awaitEnd();
-        removeLeftovers();
-    }
-
-    /** Kills the processes of the models; the server stays and calls them ready. */
-    public void killModels() {
-        process.descendants().toList().forEach(ProcessHandle::destroyForcibly);
+    private static <T> T skip(String sentence) {
+        System.err.println(sentence);
+        Assumptions.abort(sentence);
+        throw new IllegalStateException(sentence);
     }
 
     /** Loads or unloads a model; the server must run with {@code --model-control-mode=explicit}. */
-    public void control(String model, String action) {
+    static void control(RealServer server, String model, String action) {
         try {
-            HttpResponse<String> answer = client.send(HttpRequest
-                    .newBuilder(URI.create("http://127.0.0.1:" + http + "/v2/repository/models/" + model + "/" + action))
+            HttpResponse<String> answer = HttpClient.newHttpClient().send(HttpRequest
+                    .newBuilder(server.http().resolve("/v2/repository/models/" + model + "/" + action))
                     .POST(HttpRequest.BodyPublishers.ofString("{}")).timeout(PATIENCE).build(),
                     HttpResponse.BodyHandlers.ofString());
             if (answer.statusCode() != 200) {
@@ -146,51 +96,6 @@ public final class TritonServer implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IllegalStateException(e);
-        }
-    }
-
-    @Override
-    public void close() {
-        process.destroy();
-        awaitEnd();
-        removeLeftovers();
-    }
-
-    private void awaitEnd() {
-        try {
-            if (!process.waitFor(40, TimeUnit.SECONDS)) {
-                process.destroyForcibly().waitFor();
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-    }
-
-    /** A killed server leaves its shared memory behind. */
-    private void removeLeftovers() {
-        try (Stream<Path> regions = Files.list(SHARED_MEMORY)) {
-            for (Path left : regions.filter(file -> file.getFileName().toString().startsWith(region)).toList()) {
-                Files.deleteIfExists(left);
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
-    private String logTail() {
-        try {
-            List<String> lines = Files.readAllLines(log);
-            return String.join("\n", lines.subList(Math.max(0, lines.size() - 40), lines.size()));
-        } catch (IOException e) {
-            return "its log cannot be read: " + e.getMessage();
-        }
-    }
-
-    private static int freePort() {
-        try (ServerSocket socket = new ServerSocket(0)) {
-            return socket.getLocalPort();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
         }
     }
 }
