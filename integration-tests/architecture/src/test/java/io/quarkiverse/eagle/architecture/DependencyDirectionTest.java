@@ -54,7 +54,8 @@ class DependencyDirectionTest {
     void everyModuleIsLookedAt() {
         List<String> packages = ALL.stream().map(JavaClass::getPackageName).distinct().toList();
         assertThat(packages).contains(CORE).contains(ONNX_RUNTIME, TRITON, TRITON + ".client", TRITON_HOST,
-                ROOT + ".triton.repository", ROOT + ".runtime", ROOT + ".deployment", ROOT + ".graph.model", ROOT + ".plan", ROOT + ".cli");
+                ROOT + ".triton.repository", ROOT + ".runtime", ROOT + ".deployment", ROOT + ".graph.model", ROOT + ".plan",
+                ROOT + ".cli");
     }
 
     @ParameterizedTest(name = "{0} uses {1}")
