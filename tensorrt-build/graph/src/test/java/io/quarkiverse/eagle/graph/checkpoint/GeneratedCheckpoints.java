@@ -116,6 +116,13 @@ public final class GeneratedCheckpoints {
         return folder;
     }
 
+    /** Writes an EAGLE head of any size whose weights are all zero and take no room on the disk. */
+    public static Path writeSparseHead(Path folder, ModelConfig config, String type) {
+        write(folder.resolve("config.json"), json(config).put("bias", false));
+        head(config, false, type).writeSparse(folder.resolve("model.safetensors"));
+        return folder;
+    }
+
     /** Writes a whole llama model of one layer into a GGUF file. */
     public static Path writeGguf(Path file) {
         return GgufBuilder.model("llama").write(file);
