@@ -26,13 +26,13 @@ public final class Drafters {
      * @param draft the draft head's engine, null without one
      * @param economy of the draft head, null without one
      */
-    public Drafters(String model, int slots, CostCurve target, Engine draft, SpeculationEconomy economy) {
+    public Drafters(String model, int slots, StepCosts target, Engine draft, SpeculationEconomy economy) {
         this.model = model;
         add(new PlainDrafter());
         add(new PromptLookupDrafter(slots, free(target)));
         add(new LookaheadDrafter(slots, LookaheadDrafter.Shape.PUBLISHED));
         if (draft != null) {
-            DraftHead head = new DraftHead(draft);
+            DraftHead head = new DraftHead(draft, economy.draft());
             add(new EagleDrafter(head, economy));
             add(new MixedDrafter(slots, new EagleDrafter(head, economy), economy,
                     new PromptLookupDrafter(slots, free(target)), free(target)));
@@ -43,8 +43,8 @@ public final class Drafters {
     }
 
     /** Decides about proposals that cost nothing, or are paid already. */
-    private static SpeculationEconomy free(CostCurve target) {
-        return new SpeculationEconomy(target, FREE, List.of());
+    private static SpeculationEconomy free(StepCosts target) {
+        return new SpeculationEconomy(target, new StepCosts(FREE), List.of());
     }
 
     private void add(Drafter drafter) {

@@ -6,6 +6,7 @@ import io.quarkiverse.eagle.TreeBudget;
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.StepRequest;
 import io.quarkiverse.eagle.engine.StepResult;
+import io.quarkiverse.eagle.tree.DraftTree;
 import io.quarkiverse.eagle.tree.DynamicDraftTree;
 
 /**
@@ -19,6 +20,9 @@ import io.quarkiverse.eagle.tree.DynamicDraftTree;
 public final class EagleDrafter implements Drafter {
 
     public static final String NAME = "eagle2";
+
+    /** First tokens that teach what values are worth where no tree was verified. */
+    private static final int FIRST_TOKENS = 4;
 
     /** Levels that an adaptive tree may have. */
     private static final int DEEPEST = 10;
@@ -47,6 +51,13 @@ public final class EagleDrafter implements Drafter {
         private double spent;
         private int batch;
         private boolean drafted;
+        /** The most likely first tokens, and their values. */
+        private final int[] firstTokens = new int[FIRST_TOKENS];
+        private final float[] firstValues = new float[FIRST_TOKENS];
+        private int firstCount;
+        /** The tokens that came since the proposal: its accepted path and the target's own token. */
+        private final int[] path = new int[DraftTree.MAX_NODES + 1];
+        private int pathLength;
 
         Slot(int staticNodes) {
             this.candidates = new int[staticNodes];
@@ -55,7 +66,7 @@ public final class EagleDrafter implements Drafter {
 
     /** @param economy decides the budget of sequences that fix none */
     public EagleDrafter(Engine engine, SpeculationEconomy economy) {
-        this(new DraftHead(engine), economy);
+        this(new DraftHead(engine, economy.draft()), economy);
     }
 
     EagleDrafter(DraftHead head, SpeculationEconomy economy) {
@@ -105,12 +116,41 @@ public final class EagleDrafter implements Drafter {
     @Override
     public void observe(Draftable sequence, StepResult result, int b, int row, int nextToken) {
         head.observe(sequence, result, b, row, nextToken);
+        Slot slot = slots[sequence.slot()];
+        if (slot.drafted && slot.pathLength < slot.path.length) {
+            slot.path[slot.pathLength++] = nextToken;
+        }
+    }
+
+    /**
+     * The values of the last tree, by what the target chose. A cycle that verified nothing still tells whether the first level
+     * had the next token, so that a try of a hopeless draft costs no verification.
+     */
+    private void learnValues(Draftable sequence, Slot slot) {
+        if (economy == null || !slot.drafted || slot.pathLength == 0 || sequence.budget() != null) {
+            return;
+        }
+        DraftTree tree = sequence.tree();
+        int accepted = tree.child(DraftTree.ROOT, slot.path[0]);
+        int step = 0;
+        // Parents come before their children, so the path is met in order.
+        for (int node = 0; node < tree.size(); node++) {
+            boolean onPath = node == accepted;
+            economy.saw(tree.value(node), onPath);
+            if (onPath && ++step < slot.pathLength) {
+                accepted = tree.child(node, slot.path[step]);
+            }
+        }
+        for (int i = 0; tree.size() == 0 && i < slot.firstCount; i++) {
+            economy.saw(slot.firstValues[i], slot.firstTokens[i] == slot.path[0]);
+        }
     }
 
     @Override
     public void propose(List<? extends Draftable> sequences) {
         int adaptive = 0;
         for (Draftable sequence : sequences) {
+            learnValues(sequence, slots[sequence.slot()]);
             sequence.tree().clear();
             slots[sequence.slot()].drafted = false;
             if (sequence.budget() == null) {
@@ -120,8 +160,9 @@ public final class EagleDrafter implements Drafter {
         if (shape == null && adaptive == sequences.size() && !economy.draftsNow()) {
             return;
         }
+        head.takeSpent();
         StepResult result = head.extend(sequences);
-        double spent = cost(Engine.MIN_ROWS);
+        double spent = head.takeSpent();
         firstLevel(sequences, result);
         int level = 1;
         int window = 0;
@@ -133,17 +174,12 @@ public final class EagleDrafter implements Drafter {
             levelOffsets[level - 1] = window;
             window += rows;
             result = expand(sequences, rows, window, level, result);
-            spent += cost(Math.max(Engine.MIN_ROWS, rows * sequences.size()));
+            spent += head.takeSpent();
             level++;
         }
         for (Draftable sequence : sequences) {
             select(sequence, sequences.size(), spent);
         }
-    }
-
-    /** Seconds of a step of the head; nobody asks for them where the shape is given. */
-    private double cost(int rows) {
-        return economy == null ? 0 : economy.draft().at(rows);
     }
 
     private void firstLevel(List<? extends Draftable> sequences, StepResult result) {
@@ -153,7 +189,13 @@ public final class EagleDrafter implements Drafter {
             slot.drafted = true;
             slot.growing = true;
             slot.tree.begin();
+            slot.pathLength = 0;
             int topK = topK(sequence);
+            slot.firstCount = Math.min(FIRST_TOKENS, topK);
+            for (int i = 0; i < slot.firstCount; i++) {
+                slot.firstTokens[i] = result.topId(sequence.slot() - first, 0, i);
+                slot.firstValues[i] = result.topLogit(sequence.slot() - first, 0, i);
+            }
             for (int i = 0; i < topK; i++) {
                 slot.tree.addToRoot(result.topId(sequence.slot() - first, 0, i),
                         result.topLogit(sequence.slot() - first, 0, i));

@@ -143,8 +143,8 @@ public final class SixTaskBenchmark {
         if (model.economy() == null) {
             return null;
         }
-        CostCurve target = model.economy().target();
-        CostCurve draft = model.economy().draft();
+        CostCurve target = model.economy().target().curve();
+        CostCurve draft = model.economy().draft().curve();
         return new BenchReport.Costs(target.rows(), milliseconds(target), draft.rows(), milliseconds(draft));
     }
 
