@@ -79,7 +79,7 @@ class HostTest(HostCase):
         manifest = self.info(operation="manifest")
         self.assertEqual({name: manifest[name] for name in ("protocol", "role", "model", "slots", "max_length", "max_rows",
                                                             "top_k", "vocabulary", "feature_size", "free_slots", "steps")},
-                         {"protocol": 1, "role": "target", "model": "tiny", "slots": 4, "max_length": 32, "max_rows": 8,
+                         {"protocol": 2, "role": "target", "model": "tiny", "slots": 4, "max_length": 32, "max_rows": 8,
                           "top_k": 5, "vocabulary": 50, "feature_size": 3, "free_slots": 4, "steps": 0})
         self.assertEqual(manifest["bundle_checksum"], Bundle(self.folder, "target").manifest["checksum"])
         self.assertEqual(manifest["graph_sha256"], Bundle(self.folder, "target").sha256("target/model.onnx"))

@@ -17,8 +17,9 @@ from .engine import Engine, KeptLogits, Options, open_engine
 from .errors import Code, HostError, invalid
 from .leases import Lease, Leases
 from .requests import Limits, Step, read_logits_rows, read_step
+from .tree import draft_tree, read_tree
 
-PROTOCOL = 1
+PROTOCOL = 2
 _LONGEST_CLIENT = 64
 _WARM_UP_ROWS = (2, 8, 32)
 _LOG = logging.getLogger("eagle_host")
@@ -75,6 +76,8 @@ class Host:
             raise invalid(f"client has {len(client)} characters; it must have 1 to {_LONGEST_CLIENT}")
         if operation == "step":
             return self._step(self._lease(client, parameters), parameters, inputs)
+        if operation == "tree":
+            return self._tree(self._lease(client, parameters), parameters, inputs)
         if operation == "logits":
             return self._logits(self._lease(client, parameters), parameters, inputs)
         if operation == "lease":
@@ -82,7 +85,7 @@ class Host:
         if operation == "release":
             self.leases.release(client)
             return _info({"epoch": self.epoch})
-        raise invalid(f"operation is {operation}; there are step, logits, manifest, lease and release")
+        raise invalid(f"operation is {operation}; there are step, tree, logits, manifest, lease and release")
 
     def _manifest(self) -> dict[str, Any]:
         manifest = self._bundle.manifest
@@ -116,9 +119,20 @@ class Host:
         step = read_step(inputs, _integer(parameters, "first_slot"), self._limits, lease)
         kept: KeptStep = lease.kept
         kept.number = None
+        outputs = self._run(step, kept.logits if self._limits.target else None)
+        kept.number, kept.batch, kept.outputs = number, step.batch, step.outputs
+        return outputs
+
+    def _tree(self, lease: Lease, parameters: dict[str, Any], inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        if self._limits.target:
+            raise invalid("a target drafts no trees")
+        extension = read_step(inputs, _integer(parameters, "first_slot"), self._limits, lease)
+        return draft_tree(read_tree(inputs, extension, self._limits), self._limits, lambda step: self._run(step, None))
+
+    def _run(self, step: Step, logits: KeptLogits | None) -> dict[str, np.ndarray]:
         started = time.perf_counter()
         try:
-            outputs = self._engine.step(step, kept.logits if self._limits.target else None)
+            outputs = self._engine.step(step, logits)
         except Exception as e:
             self.counts.failed_steps += 1
             _LOG.exception("a step of %d sequences with %d rows failed", step.batch, step.rows)
@@ -127,7 +141,6 @@ class Host:
         self.counts.step_seconds += time.perf_counter() - started
         self.counts.steps += 1
         self.counts.rows += step.batch * step.rows
-        kept.number, kept.batch, kept.outputs = number, step.batch, step.outputs
         return outputs
 
     def _logits(self, lease: Lease, parameters: dict[str, Any], inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -14,7 +14,8 @@ MIN_ROWS = 2
 """With fewer rows another matrix kernel runs, whose sums differ in the last bit."""
 
 _TYPES = {"input_ids": np.int64, "position_ids": np.int64, "window_start": np.int64, "window_mask": np.bool_,
-          "output_rows": np.int64, "keep_rows": np.int64, "features": np.float32, "write_offset": np.int64}
+          "output_rows": np.int64, "keep_rows": np.int64, "features": np.float32, "write_offset": np.int64,
+          "children": np.int64, "level_sizes": np.int64, "level_start": np.int64}
 _COMMON = ("input_ids", "position_ids", "window_start", "window_mask", "output_rows")
 TARGET_INPUTS = (*_COMMON, "keep_rows")
 DRAFT_INPUTS = (*_COMMON, "features", "write_offset")
@@ -66,7 +67,7 @@ def read_step(inputs: dict[str, np.ndarray], first_slot: int, limits: Limits, le
     output_rows [B, R]; a target's keep_rows [B, A] (none when A is 0); a draft's features [B, T, h] and write_offset [B].
     """
     names = TARGET_INPUTS if limits.target else DRAFT_INPUTS
-    given = {name: _typed(name, inputs) for name in names if name != "keep_rows"}
+    given = {name: typed(name, inputs) for name in names if name != "keep_rows"}
     batch, rows = _rank(given, "input_ids", 2)
     _shape(given, "position_ids", (batch, rows))
     _shape(given, "window_start", (batch,))
@@ -108,7 +109,8 @@ def read_step(inputs: dict[str, np.ndarray], first_slot: int, limits: Limits, le
     return Step(first_slot, batch, rows, outputs, rows_in_use, given)
 
 
-def _typed(name: str, inputs: dict[str, np.ndarray]) -> np.ndarray:
+def typed(name: str, inputs: dict[str, np.ndarray]) -> np.ndarray:
+    """The tensor of this name, of the type that it must have, contiguous."""
     tensor = inputs.get(name)
     if tensor is None:
         raise invalid(f"the request brings no {name}")
@@ -120,7 +122,7 @@ def _typed(name: str, inputs: dict[str, np.ndarray]) -> np.ndarray:
 def _keep_rows(inputs: dict[str, np.ndarray], batch: int) -> np.ndarray:
     if inputs.get("keep_rows") is None:
         return np.empty((batch, 0), np.int64)
-    keep_rows = _typed("keep_rows", inputs)
+    keep_rows = typed("keep_rows", inputs)
     if keep_rows.ndim != 2 or keep_rows.shape[0] != batch:
         raise invalid(f"keep_rows has shape {list(keep_rows.shape)}; a batch of {batch} wants [{batch}, A]")
     return keep_rows

@@ -90,6 +90,8 @@ final class DecodeLoop implements Runnable {
     private long draftNanos;
     private long hostNanos;
     private volatile boolean stopping;
+    /** For others to read; counted by the loop. */
+    private volatile int slotsInUse;
 
     /**
      * @param costs learn from every verification
@@ -130,6 +132,16 @@ final class DecodeLoop implements Runnable {
         }
         wake();
         return true;
+    }
+
+    /** Sequences that wait for a slot and never had one. */
+    int queued() {
+        return waiting.size();
+    }
+
+    /** Slots that belong to a sequence, as of the last turn. */
+    int slotsInUse() {
+        return slotsInUse;
     }
 
     /** Something changed that the loop may wait for: a new sequence, demand, a cancellation. */
@@ -206,6 +218,7 @@ final class DecodeLoop implements Runnable {
             return false;
         }
         admit();
+        countSlots();
         boolean worked = false;
         Sequence prompt = prompts.poll();
         if (prompt != null) {
@@ -234,6 +247,7 @@ final class DecodeLoop implements Runnable {
         }
         away.removeIf(DecodeLoop::isOver);
         waiting.removeIf(sequence -> isOver(sequence) || waitedTooLong(sequence));
+        countSlots();
     }
 
     private boolean waitedTooLong(Sequence sequence) {
@@ -249,6 +263,14 @@ final class DecodeLoop implements Runnable {
     private void vacate(int slot) {
         prefixes.left(slot, slots[slot]);
         slots[slot] = null;
+    }
+
+    private void countSlots() {
+        int used = 0;
+        for (Sequence sequence : slots) {
+            used += sequence == null ? 0 : 1;
+        }
+        slotsInUse = used;
     }
 
     private static boolean isOver(Sequence sequence) {

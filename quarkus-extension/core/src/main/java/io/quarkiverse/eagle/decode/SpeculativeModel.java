@@ -124,6 +124,21 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         return manifest;
     }
 
+    /** Generations that run at once. */
+    public int slots() {
+        return engines.target().shape().slots();
+    }
+
+    /** Slots that generations hold at this moment. */
+    public int slotsInUse() {
+        return loop.slotsInUse();
+    }
+
+    /** Requests that wait for their first slot at this moment. */
+    public int queued() {
+        return loop.queued();
+    }
+
     /** The costs that budgets are chosen by, and what was learned of acceptance; null without a draft. */
     public SpeculationEconomy economy() {
         return economy;

@@ -6,11 +6,13 @@ import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.List;
 
+import io.quarkiverse.eagle.engine.DraftedTree;
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EngineShape;
 import io.quarkiverse.eagle.engine.StepRequest;
 import io.quarkiverse.eagle.engine.StepResult;
 import io.quarkiverse.eagle.engine.Steps;
+import io.quarkiverse.eagle.engine.TreeRequest;
 
 /**
  * A draft head's engine and what its pool holds of every sequence: rows that are final, and tokens with the target's features
@@ -20,7 +22,7 @@ import io.quarkiverse.eagle.engine.Steps;
 final class DraftHead {
 
     /** Levels that a step's window has room for. */
-    static final int MOST_LEVELS = 18;
+    static final int MOST_LEVELS = TreeRequest.MOST_LEVELS;
 
     private static final int INITIAL_READ = 256;
 
@@ -29,9 +31,13 @@ final class DraftHead {
     private final Slot[] slots;
     private final StepRequest request;
     private final StepResult[] results = new StepResult[2];
-    /** Rows of the level that was begun, all sequences' together. */
+    /** Rows of the step that was begun, all sequences' together. */
     private int levelRows;
     private double spent;
+    private long treeNanos;
+    /** Null for an engine that drafts level by level. */
+    private final TreeRequest tree;
+    private final DraftedTree drafted;
 
     /** What the pool holds of the sequence in a slot. */
     private static final class Slot {
@@ -87,6 +93,9 @@ final class DraftHead {
         for (int i = 0; i < results.length; i++) {
             results[i] = new StepResult(shape, rows, Math.max(Engine.MIN_ROWS, levelRows));
         }
+        boolean draftsTrees = engine.treeDrafting().isPresent();
+        this.tree = draftsTrees ? new TreeRequest(shape.slots()) : null;
+        this.drafted = draftsTrees ? new DraftedTree(shape, shape.slots() * (1 + MOST_LEVELS * shape.topK())) : null;
     }
 
     EngineShape shape() {
@@ -161,6 +170,13 @@ final class DraftHead {
 
     /** Runs the waiting rows of every sequence; afterwards they are final, and their last row's outputs are in the result. */
     StepResult extend(List<? extends Draftable> sequences) {
+        beginExtension(sequences);
+        StepResult result = run(results[0], levelRows);
+        tookPending(sequences);
+        return result;
+    }
+
+    private void beginExtension(List<? extends Draftable> sequences) {
         int rows = Engine.MIN_ROWS;
         int context = 0;
         for (Draftable sequence : sequences) {
@@ -170,6 +186,7 @@ final class DraftHead {
         costs.context(context);
         int first = firstSlot(sequences);
         int batch = lastSlot(sequences) - first + 1;
+        levelRows = batch * rows;
         request.begin(first, batch, rows, 0, rows, 1);
         parkIdleSlots(first, batch);
         int width = engine.shape().featureSize();
@@ -185,11 +202,41 @@ final class DraftHead {
             }
             request.outputRow(b, 0, slot.pending - 1);
         }
-        StepResult result = run(results[0], batch * rows);
+    }
+
+    private void tookPending(List<? extends Draftable> sequences) {
+        for (Draftable sequence : sequences) {
+            slots[sequence.slot()].tookPending();
+        }
+    }
+
+    /** Whether the engine drafts all levels in one request. */
+    boolean draftsTrees() {
+        return tree != null;
+    }
+
+    /** Begins the request for a tree of every sequence; the caller says how large they grow. */
+    TreeRequest beginTree(List<? extends Draftable> sequences) {
+        int first = firstSlot(sequences);
+        int batch = lastSlot(sequences) - first + 1;
+        tree.begin(batch);
+        for (int b = 0; b < batch; b++) {
+            tree.windowStart(b, slots[first + b] == null ? 0 : slots[first + b].rows);
+        }
         for (Draftable sequence : sequences) {
             Slot slot = slots[sequence.slot()];
-            slot.tookPending();
+            tree.windowStart(sequence.slot() - first, slot.rows + slot.pending);
         }
+        return tree;
+    }
+
+    /** Runs the waiting rows of every sequence and the levels that were asked for. */
+    DraftedTree draftTree(List<? extends Draftable> sequences) {
+        beginExtension(sequences);
+        long start = System.nanoTime();
+        DraftedTree result = Steps.await(engine.treeDrafting().orElseThrow().draft(request, tree, drafted));
+        treeNanos = System.nanoTime() - start;
+        tookPending(sequences);
         return result;
     }
 
@@ -224,6 +271,16 @@ final class DraftHead {
         costs.took(rows, System.nanoTime() - start);
         spent += costs.latest(rows);
         return result;
+    }
+
+    /**
+     * Seconds of the last tree that was drafted in one request.
+     *
+     * @param expected what its steps were expected to cost one by one
+     */
+    double spentOnTree(double expected) {
+        costs.tookTogether(expected, treeNanos);
+        return costs.latest(Engine.MIN_ROWS);
     }
 
     /** Seconds of the steps since the last call. */

@@ -3,16 +3,20 @@ package io.quarkiverse.eagle.draft;
 import java.util.List;
 
 import io.quarkiverse.eagle.TreeBudget;
+import io.quarkiverse.eagle.engine.DraftedTree;
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.StepRequest;
 import io.quarkiverse.eagle.engine.StepResult;
-import io.quarkiverse.eagle.tree.DraftTree;
+import io.quarkiverse.eagle.engine.TreeRequest;
 import io.quarkiverse.eagle.tree.DynamicDraftTree;
 
 /**
  * EAGLE-2 (arXiv 2406.16858): a draft head reads the target's features and proposes a dynamic tree. Each cycle first extends
  * over the tokens accepted last, with the target's true features; the last of these rows gives the first level. Then the nodes
- * of highest value are expanded level by level, one engine step per level for all sequences.
+ * of highest value are expanded level by level, one engine step per level for all sequences. An engine that is far away does
+ * all of it in one
+ * request, where it can; then the levels of an adaptive tree are decided before it is drafted, from how deep the trees before
+ * it should have been.
  * <p>
  * With a {@link StaticTree} it is EAGLE (arXiv 2401.15077): the same head and the same steps, but the shape is given and every
  * cycle has it.
@@ -20,9 +24,6 @@ import io.quarkiverse.eagle.tree.DynamicDraftTree;
 public final class EagleDrafter implements Drafter {
 
     public static final String NAME = "eagle2";
-
-    /** First tokens that teach what values are worth where no tree was verified. */
-    private static final int FIRST_TOKENS = 4;
 
     /** Levels that an adaptive tree may have. */
     private static final int DEEPEST = 10;
@@ -51,13 +52,8 @@ public final class EagleDrafter implements Drafter {
         private double spent;
         private int batch;
         private boolean drafted;
-        /** The most likely first tokens, and their values. */
-        private final int[] firstTokens = new int[FIRST_TOKENS];
-        private final float[] firstValues = new float[FIRST_TOKENS];
-        private int firstCount;
-        /** The tokens that came since the proposal: its accepted path and the target's own token. */
-        private final int[] path = new int[DraftTree.MAX_NODES + 1];
-        private int pathLength;
+        private final ChosenPath chosen = new ChosenPath();
+        private final LevelForecast forecast = new LevelForecast(DEEPEST - 1);
 
         Slot(int staticNodes) {
             this.candidates = new int[staticNodes];
@@ -84,7 +80,7 @@ public final class EagleDrafter implements Drafter {
         this.economy = economy;
         this.shape = shape;
         this.slots = new Slot[head.shape().slots()];
-        this.expanded = new int[shape == null ? 0 : shape.size()];
+        this.expanded = new int[shape == null ? head.shape().topK() : shape.size()];
     }
 
     @Override
@@ -101,7 +97,7 @@ public final class EagleDrafter implements Drafter {
     public int begin(Draftable sequence, int heldRows) {
         Slot slot = slots[sequence.slot()];
         if (slot == null) {
-            slot = new Slot(expanded.length);
+            slot = new Slot(shape == null ? 0 : shape.size());
             slots[sequence.slot()] = slot;
         }
         slot.drafted = false;
@@ -116,43 +112,19 @@ public final class EagleDrafter implements Drafter {
     @Override
     public void observe(Draftable sequence, StepResult result, int b, int row, int nextToken) {
         head.observe(sequence, result, b, row, nextToken);
-        Slot slot = slots[sequence.slot()];
-        if (slot.drafted && slot.pathLength < slot.path.length) {
-            slot.path[slot.pathLength++] = nextToken;
-        }
-    }
-
-    /**
-     * The values of the last tree, by what the target chose. A cycle that verified nothing still tells whether the first level
-     * had the next token, so that a try of a hopeless draft costs no verification.
-     */
-    private void learnValues(Draftable sequence, Slot slot) {
-        if (economy == null || !slot.drafted || slot.pathLength == 0 || sequence.budget() != null) {
-            return;
-        }
-        DraftTree tree = sequence.tree();
-        int accepted = tree.child(DraftTree.ROOT, slot.path[0]);
-        int step = 0;
-        // Parents come before their children, so the path is met in order.
-        for (int node = 0; node < tree.size(); node++) {
-            boolean onPath = node == accepted;
-            economy.saw(tree.value(node), onPath);
-            if (onPath && ++step < slot.pathLength) {
-                accepted = tree.child(node, slot.path[step]);
-            }
-        }
-        for (int i = 0; tree.size() == 0 && i < slot.firstCount; i++) {
-            economy.saw(slot.firstValues[i], slot.firstTokens[i] == slot.path[0]);
-        }
+        slots[sequence.slot()].chosen.chose(nextToken);
     }
 
     @Override
     public void propose(List<? extends Draftable> sequences) {
         int adaptive = 0;
         for (Draftable sequence : sequences) {
-            learnValues(sequence, slots[sequence.slot()]);
+            Slot slot = slots[sequence.slot()];
+            if (economy != null && slot.drafted && sequence.budget() == null) {
+                slot.chosen.teach(economy, sequence.tree());
+            }
             sequence.tree().clear();
-            slots[sequence.slot()].drafted = false;
+            slot.drafted = false;
             if (sequence.budget() == null) {
                 adaptive++;
             }
@@ -160,6 +132,14 @@ public final class EagleDrafter implements Drafter {
         if (shape == null && adaptive == sequences.size() && !economy.draftsNow()) {
             return;
         }
+        double spent = shape == null && head.draftsTrees() ? growAtOnce(sequences) : growByLevels(sequences);
+        for (Draftable sequence : sequences) {
+            select(sequence, sequences.size(), spent);
+        }
+    }
+
+    /** @return seconds that the steps cost */
+    private double growByLevels(List<? extends Draftable> sequences) {
         head.takeSpent();
         StepResult result = head.extend(sequences);
         double spent = head.takeSpent();
@@ -177,9 +157,88 @@ public final class EagleDrafter implements Drafter {
             spent += head.takeSpent();
             level++;
         }
+        return spent;
+    }
+
+    /**
+     * Grows the trees of all sequences in one request.
+     *
+     * @return seconds that it took
+     */
+    private double growAtOnce(List<? extends Draftable> sequences) {
+        int first = DraftHead.firstSlot(sequences);
+        TreeRequest request = head.beginTree(sequences);
         for (Draftable sequence : sequences) {
-            select(sequence, sequences.size(), spent);
+            Slot slot = slots[sequence.slot()];
+            int levels = sequence.budget() != null ? sequence.budget().depth() - 1 : slot.forecast.levels();
+            request.sequence(sequence.slot() - first, topK(sequence), expansion(sequence), levels);
         }
+        if (request.levels() == 0) {
+            return growByLevels(sequences);
+        }
+        DraftedTree drafted = head.draftTree(sequences);
+        double spent = economy.draft().at(Engine.MIN_ROWS);
+        for (Draftable sequence : sequences) {
+            Slot slot = slots[sequence.slot()];
+            slot.drafted = true;
+            slot.forecast.begin();
+            slot.tree.begin();
+            slot.chosen.begin();
+            for (int i = 0; i < topK(sequence); i++) {
+                addFirst(slot, drafted.topId(sequence.slot() - first, 0, i),
+                        drafted.topLogit(sequence.slot() - first, 0, i));
+            }
+        }
+        int row = 1;
+        for (int level = 1; level <= request.levels(); level++) {
+            for (Draftable sequence : sequences) {
+                int b = sequence.slot() - first;
+                if (request.size(b, level) > 0) {
+                    takeLevel(sequence, drafted, b, row, request.size(b, level), sequences.size(), spent);
+                }
+            }
+            row += request.rows(level);
+            spent += economy.draft().at(Math.max(Engine.MIN_ROWS, request.rows(level) * sequences.size()));
+        }
+        for (Draftable sequence : sequences) {
+            if (sequence.budget() == null) {
+                Slot slot = slots[sequence.slot()];
+                judge(slot, slot.tree.nextFrontier(expansion(sequence)), sequences.size(), spent);
+                slot.forecast.learn();
+            }
+        }
+        return head.spentOnTree(spent);
+    }
+
+    /** Takes over which nodes were expanded, in the rows from {@code row} on, and their children. */
+    private void takeLevel(Draftable sequence, DraftedTree drafted, int b, int row, int size, int batch, double spent) {
+        Slot slot = slots[sequence.slot()];
+        for (int t = 0; t < size; t++) {
+            expanded[t] = drafted.expanded(b, row + t);
+        }
+        slot.tree.chooseFrontier(expanded, size);
+        if (sequence.budget() == null) {
+            judge(slot, size, batch, spent);
+        }
+        int topK = topK(sequence);
+        for (int t = 0; t < size; t++) {
+            for (int i = 0; i < topK; i++) {
+                slot.tree.addToFrontier(t, drafted.topId(b, row + t, i), drafted.topLogit(b, row + t, i));
+            }
+        }
+        if (topK > 1) {
+            economy.sawConfidence(drafted.topLogit(b, row, 0), drafted.topLogit(b, row, 1));
+        }
+    }
+
+    /** Whether a tree that asks before every level would have expanded the frontier. */
+    private void judge(Slot slot, int size, int batch, double spent) {
+        slot.forecast.judge(slot.forecast.open() && goesDeeper(slot, size, batch, spent));
+    }
+
+    private int expansion(Draftable sequence) {
+        int topK = topK(sequence);
+        return sequence.budget() != null ? topK : economy.expansion(slots[sequence.slot()].nodes, topK);
     }
 
     private void firstLevel(List<? extends Draftable> sequences, StepResult result) {
@@ -189,18 +248,18 @@ public final class EagleDrafter implements Drafter {
             slot.drafted = true;
             slot.growing = true;
             slot.tree.begin();
-            slot.pathLength = 0;
+            slot.chosen.begin();
             int topK = topK(sequence);
-            slot.firstCount = Math.min(FIRST_TOKENS, topK);
-            for (int i = 0; i < slot.firstCount; i++) {
-                slot.firstTokens[i] = result.topId(sequence.slot() - first, 0, i);
-                slot.firstValues[i] = result.topLogit(sequence.slot() - first, 0, i);
-            }
             for (int i = 0; i < topK; i++) {
-                slot.tree.addToRoot(result.topId(sequence.slot() - first, 0, i),
+                addFirst(slot, result.topId(sequence.slot() - first, 0, i),
                         result.topLogit(sequence.slot() - first, 0, i));
             }
         }
+    }
+
+    private static void addFirst(Slot slot, int token, float value) {
+        slot.tree.addToRoot(token, value);
+        slot.chosen.first(token, value);
     }
 
     private int topK(Draftable sequence) {
@@ -227,8 +286,7 @@ public final class EagleDrafter implements Drafter {
                 continue;
             }
             TreeBudget budget = sequence.budget();
-            int expansion = budget != null ? topK(sequence) : economy.expansion(slot.nodes, topK(sequence));
-            int size = slot.tree.nextFrontier(expansion);
+            int size = slot.tree.nextFrontier(expansion(sequence));
             slot.growing = budget != null ? level < budget.depth()
                     : level < DEEPEST && goesDeeper(slot, size, sequences.size(), spent);
             if (slot.growing) {

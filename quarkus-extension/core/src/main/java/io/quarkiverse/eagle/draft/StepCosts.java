@@ -67,16 +67,33 @@ public final class StepCosts {
 
     /** A step of so many rows, all sequences' together, took so long in the present context. */
     public void took(int rows, long stepNanos) {
-        nanos += stepNanos;
-        double expected = at(rows);
-        if (expected <= 0 || stepNanos <= 0) {
-            latest = stepNanos / 1e9;
-            return;
+        correct(rows, RATE * surprise(at(rows), stepNanos));
+    }
+
+    /**
+     * Several steps ran in one request; which of them took how long is not known, so all sizes follow alike.
+     *
+     * @param expected seconds of these steps as estimated one by one
+     */
+    void tookTogether(double expected, long allNanos) {
+        double change = RATE * surprise(expected, allNanos);
+        for (int i = 0; i < correction.length; i++) {
+            correctSize(i, change);
         }
-        double surprise = Math.log(stepNanos / 1e9 / expected);
+        refresh();
+    }
+
+    /** How far a time is from the estimate, as a logarithm; a stall counts as the most that a sample may. */
+    private double surprise(double expected, long spentNanos) {
+        nanos += spentNanos;
+        if (expected <= 0 || spentNanos <= 0) {
+            latest = spentNanos / 1e9;
+            return 0;
+        }
+        double surprise = Math.log(spentNanos / 1e9 / expected);
         surprise = Math.max(-MOST_SURPRISE, Math.min(MOST_SURPRISE, surprise));
         latest = expected * Math.exp(surprise);
-        correct(rows, RATE * surprise);
+        return surprise;
     }
 
     private void correct(int rows, double change) {
@@ -85,9 +102,17 @@ public final class StepCosts {
         int below = place >= 0 ? place : Math.max(0, Math.min(sizes.length - 1, -place - 2));
         int above = place >= 0 ? place : Math.min(sizes.length - 1, -place - 1);
         for (int i = 0; i < correction.length; i++) {
-            correction[i] += i == below || i == above ? change : COMMON * change;
-            uncut[i] = base.seconds()[i] * Math.exp(correction[i]);
+            correctSize(i, i == below || i == above ? change : COMMON * change);
         }
+        refresh();
+    }
+
+    private void correctSize(int i, double change) {
+        correction[i] += change;
+        uncut[i] = base.seconds()[i] * Math.exp(correction[i]);
+    }
+
+    private void refresh() {
         neverFalling();
         corrections++;
     }

@@ -1,5 +1,6 @@
 package io.quarkiverse.eagle.engine;
 
+import java.util.Optional;
 import java.util.concurrent.CompletionStage;
 
 /**
@@ -38,6 +39,11 @@ public interface Engine extends AutoCloseable {
      * @return completes with {@code result}, which has that row's logits then
      */
     CompletionStage<StepResult> fetchLogits(StepResult result, int b, int r);
+
+    /** The way to draft all levels of a tree in one request, for a draft head's engine that has one. */
+    default Optional<TreeDrafting> treeDrafting() {
+        return Optional.empty();
+    }
 
     /** Waits for a running step and frees everything. Closing twice does nothing. */
     @Override

@@ -117,6 +117,11 @@ public final class DynamicDraftTree {
         return frontierSize;
     }
 
+    /** The candidate that is the {@code i}-th node of the frontier. */
+    public int frontier(int i) {
+        return frontier[i];
+    }
+
     public int frontierToken(int i) {
         return tokens[frontier[i]];
     }

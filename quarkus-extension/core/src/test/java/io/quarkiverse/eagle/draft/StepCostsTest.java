@@ -61,6 +61,15 @@ class StepCostsTest {
     }
 
     @Test
+    void stepsOfOneRequestTeachAllSizesAlike() {
+        for (int request = 0; request < 200; request++) {
+            costs.tookTogether(costs.at(2) + costs.at(8), nanos(0.5 * (0.010 + 0.013)));
+        }
+        assertThat(costs.at(2)).isCloseTo(0.005, Percentage.withPercentage(3));
+        assertThat(costs.at(8)).isCloseTo(0.0065, Percentage.withPercentage(3));
+    }
+
+    @Test
     void aStalledStepMovesLittle() {
         costs.took(8, nanos(3));
         assertThat(costs.at(8)).isLessThan(0.0135);

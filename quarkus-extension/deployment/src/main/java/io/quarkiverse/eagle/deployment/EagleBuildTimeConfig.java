@@ -17,6 +17,9 @@ public interface EagleBuildTimeConfig {
     /** The readiness check. */
     HealthBuildTimeConfig health();
 
+    /** Metrics. */
+    MetricsBuildTimeConfig metrics();
+
     @ConfigGroup
     interface DevServicesConfig {
 
@@ -66,6 +69,14 @@ public interface EagleBuildTimeConfig {
     interface HealthBuildTimeConfig {
 
         /** Whether readiness depends on the models, in applications that have the SmallRye Health extension. */
+        @WithDefault("true")
+        boolean enabled();
+    }
+
+    @ConfigGroup
+    interface MetricsBuildTimeConfig {
+
+        /** Whether models are metered, in applications that have the Micrometer extension. */
         @WithDefault("true")
         boolean enabled();
     }

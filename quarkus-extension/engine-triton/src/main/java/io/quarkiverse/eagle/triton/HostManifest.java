@@ -30,7 +30,7 @@ record HostManifest(int protocol, String role, String model, String epoch, Strin
         String graphSha256, String precision, String update, int slots, int maxLength, int maxRows, int topK, int vocabulary,
         int featureSize, String runtime, String runtimeVersion, int freeSlots, double leaseSeconds) {
 
-    static final int PROTOCOL = 1;
+    static final int PROTOCOL = 2;
 
     private static final ObjectMapper JSON = JsonMapper.builder()
             .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
@@ -107,6 +107,10 @@ record HostManifest(int protocol, String role, String model, String epoch, Strin
             require(found, "output", info.outputs(), "logits", DataType.FP32);
         } else {
             require(found, "input", info.inputs(), "features", DataType.FP32);
+            for (String input : List.of("children", "level_start", "level_sizes")) {
+                require(found, "input", info.inputs(), input, DataType.INT64);
+            }
+            require(found, "output", info.outputs(), "expanded", DataType.INT32);
         }
         return found;
     }

@@ -5,10 +5,12 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 
+import io.quarkiverse.eagle.engine.DraftedTree;
 import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.EngineShape;
 import io.quarkiverse.eagle.engine.StepRequest;
 import io.quarkiverse.eagle.engine.StepResult;
+import io.quarkiverse.eagle.engine.TreeRequest;
 import io.quarkiverse.eagle.triton.client.InferRequest;
 import io.quarkiverse.eagle.triton.client.InferResponse;
 import io.quarkiverse.eagle.triton.client.InferStream;
@@ -98,6 +100,18 @@ final class HostSession {
             tensors.read(answer, step, result);
             renewedAt = sentAt;
             return result;
+        });
+    }
+
+    /** Drafts a tree; completes when the result is filled. */
+    CompletableFuture<DraftedTree> draft(StepRequest extension, TreeRequest tree, DraftedTree drafted) {
+        long sentAt = System.nanoTime();
+        tensors.write(extension, tree, begin("tree")
+                .parameter("first_slot", (long) lease.firstSlot() + extension.firstSlot()));
+        return stream.infer(request, stepTimeout).thenApply(answer -> {
+            tensors.read(answer, tree, drafted);
+            renewedAt = sentAt;
+            return drafted;
         });
     }
 

@@ -3,12 +3,15 @@ package io.quarkiverse.eagle.triton;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.nio.IntBuffer;
 import java.nio.LongBuffer;
 
+import io.quarkiverse.eagle.engine.DraftedTree;
 import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.EngineShape;
 import io.quarkiverse.eagle.engine.StepRequest;
 import io.quarkiverse.eagle.engine.StepResult;
+import io.quarkiverse.eagle.engine.TreeRequest;
 import io.quarkiverse.eagle.triton.client.DataType;
 import io.quarkiverse.eagle.triton.client.InferRequest;
 import io.quarkiverse.eagle.triton.client.InferResponse;
@@ -38,7 +41,8 @@ final class StepTensors {
         TOP_LOGITS("top_logits", DataType.FP32),
         LOG_Z("log_z", DataType.FP32),
         FEATURES("features", DataType.FP32),
-        LOGITS("logits", DataType.FP32);
+        LOGITS("logits", DataType.FP32),
+        EXPANDED("expanded", DataType.INT32);
 
         private final String tensor;
         private final DataType type;
@@ -63,12 +67,49 @@ final class StepTensors {
         long perRow = 3L * Long.BYTES + 2L * shape.maxRows() * (1 + Long.BYTES) + 2L * shape.topK() * Float.BYTES + Float.BYTES
                 + 2L * shape.featureSize() * Float.BYTES;
         long perSlot = 2L * Long.BYTES;
+        if (shape.readsFeatures()) {
+            // What a tree takes beyond its extension.
+            perSlot += (2 + TreeRequest.MOST_LEVELS) * Long.BYTES
+                    + TreeRequest.MOST_LEVELS * shape.topK() * (2L * shape.topK() * Float.BYTES + Integer.BYTES);
+        }
         return Math.toIntExact(rows * perRow + shape.slots() * perSlot + (long) shape.vocabulary() * Float.BYTES
                 + 32L * ALIGNMENT);
     }
 
     /** Adds a step's inputs to a request, and where its outputs go. */
     void write(StepRequest step, InferRequest request) {
+        long batch = step.batch();
+        inputs(step, request);
+        output(request, Output.TOP_IDS, batch * step.outputs() * shape.topK());
+        output(request, Output.TOP_LOGITS, batch * step.outputs() * shape.topK());
+        if (isTarget) {
+            output(request, Output.LOG_Z, batch * step.outputs());
+        }
+        output(request, Output.FEATURES, batch * step.rows() * shape.featureSize());
+    }
+
+    /** Adds an extension's inputs and the sizes of its levels to a request, and where its outputs go. */
+    void write(StepRequest extension, TreeRequest tree, InferRequest request) {
+        int batch = tree.batch();
+        int levels = tree.levels();
+        long rows = tree.rows();
+        inputs(extension, request);
+        LongBuffer children = input(request, "children", batch);
+        LongBuffer starts = input(request, "level_start", batch);
+        LongBuffer sizes = input(request, "level_sizes", batch, levels);
+        for (int b = 0; b < batch; b++) {
+            children.put(b, tree.children(b));
+            starts.put(b, tree.windowStart(b));
+            for (int level = 1; level <= levels; level++) {
+                sizes.put(b * levels + level - 1, tree.size(b, level));
+            }
+        }
+        output(request, Output.TOP_IDS, batch * (1 + rows) * shape.topK());
+        output(request, Output.TOP_LOGITS, batch * (1 + rows) * shape.topK());
+        output(request, Output.EXPANDED, batch * rows);
+    }
+
+    private void inputs(StepRequest step, InferRequest request) {
         long batch = step.batch();
         long rows = step.rows();
         begin();
@@ -83,12 +124,6 @@ final class StepTensors {
         } else if (step.keep() > 0) {
             longs(request, "keep_rows", step.keepRows(), batch, step.keep());
         }
-        output(request, Output.TOP_IDS, batch * step.outputs() * shape.topK());
-        output(request, Output.TOP_LOGITS, batch * step.outputs() * shape.topK());
-        if (isTarget) {
-            output(request, Output.LOG_Z, batch * step.outputs());
-        }
-        output(request, Output.FEATURES, batch * rows * shape.featureSize());
     }
 
     /** Adds the place of one output row of the last step. */
@@ -132,10 +167,15 @@ final class StepTensors {
     }
 
     private void longs(InferRequest request, String name, LongBuffer source, long... dimensions) {
-        int count = count(dimensions);
-        int offset = take(count * Long.BYTES);
-        part(offset, count * Long.BYTES).asLongBuffer().put(0, source, 0, count);
-        input(request, name, DataType.INT64, offset, count * Long.BYTES, dimensions);
+        input(request, name, dimensions).put(0, source, 0, count(dimensions));
+    }
+
+    /** An input of type INT64 that the caller fills before the request is sent. */
+    private LongBuffer input(InferRequest request, String name, long... dimensions) {
+        int bytes = count(dimensions) * Long.BYTES;
+        int offset = take(bytes);
+        input(request, name, DataType.INT64, offset, bytes, dimensions);
+        return part(offset, bytes).asLongBuffer();
     }
 
     private void features(InferRequest request, FloatBuffer source, long... dimensions) {
@@ -187,6 +227,41 @@ final class StepTensors {
             floats(logZ, Output.LOG_Z, result.logZ(), 0, count(batch, wanted));
         }
         floats(features, Output.FEATURES, result.features(), 0, count(batch, rows, shape.featureSize()));
+    }
+
+    /** Fills a result from a tree's answer; it is only touched when the whole answer fits. */
+    void read(InferResponse answer, TreeRequest tree, DraftedTree drafted) {
+        int batch = tree.batch();
+        int rows = tree.rows();
+        OutputTensor topIds = tensor(answer, Output.TOP_IDS, batch, 1 + rows, shape.topK());
+        OutputTensor topLogits = tensor(answer, Output.TOP_LOGITS, batch, 1 + rows, shape.topK());
+        IntBuffer expanded = data(tensor(answer, Output.EXPANDED, batch, rows), Output.EXPANDED, batch * rows).asIntBuffer();
+        for (int b = 0; b < batch; b++) {
+            requireCandidates(tree, b, expanded, b * rows);
+        }
+        drafted.begin(tree);
+        int top = count(batch, 1 + rows, shape.topK());
+        drafted.topIds().put(0, data(topIds, Output.TOP_IDS, top).asIntBuffer(), 0, top);
+        floats(topLogits, Output.TOP_LOGITS, drafted.topLogits(), 0, top);
+        drafted.expanded().put(0, expanded, 0, batch * rows);
+    }
+
+    /** A row may only expand a node of the level that it belongs to. */
+    private static void requireCandidates(TreeRequest tree, int b, IntBuffer expanded, int offset) {
+        int row = offset;
+        int first = 0;
+        for (int level = 1; level <= tree.levels(); level++) {
+            int candidates = tree.candidates(b, level);
+            for (int t = 0; t < tree.size(b, level); t++) {
+                int candidate = expanded.get(row + t);
+                if (candidate < first || candidate >= first + candidates) {
+                    throw new EngineException("the engine host expanded candidate " + candidate + " at level " + level
+                            + ", whose candidates are " + first + " to " + (first + candidates - 1));
+                }
+            }
+            row += tree.rows(level);
+            first += candidates;
+        }
     }
 
     /** Fills in one output row's full logits. */

@@ -1,5 +1,6 @@
 package io.quarkiverse.eagle.triton;
 
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
@@ -9,16 +10,22 @@ import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 
 import org.jboss.logging.Logger;
 
+import io.quarkiverse.eagle.engine.DraftedTree;
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.EngineShape;
 import io.quarkiverse.eagle.engine.PoolLostException;
 import io.quarkiverse.eagle.engine.StepRequest;
 import io.quarkiverse.eagle.engine.StepResult;
+import io.quarkiverse.eagle.engine.TreeDrafting;
+import io.quarkiverse.eagle.engine.TreeRequest;
 import io.quarkiverse.eagle.triton.client.TritonException;
 
 /**
@@ -40,13 +47,14 @@ final class TritonEngine implements Engine {
     private final HostAccess host;
     private final String model;
     private final Runnable whenClosed;
+    private final Optional<TreeDrafting> treeDrafting;
     private final ReentrantLock lock = new ReentrantLock();
     /** Null while there is none. */
     private HostSession session;
     /** A loss that no step has failed of yet. */
     private PoolLostException unreported;
     /** Steps and fetches run one after the other. */
-    private CompletableFuture<StepResult> last = CompletableFuture.completedFuture(null);
+    private CompletableFuture<?> last = CompletableFuture.completedFuture(null);
     private StepResult lastResult;
     private long steps;
     private ScheduledFuture<?> renewal;
@@ -72,6 +80,9 @@ final class TritonEngine implements Engine {
         this.host = host;
         this.model = host.model();
         this.whenClosed = whenClosed;
+        this.treeDrafting = host.shape().readsFeatures() && host.options().drafting() == TritonOptions.Drafting.TREE
+                ? Optional.of(this::draft)
+                : Optional.empty();
         begin(session, false);
     }
 
@@ -103,7 +114,20 @@ final class TritonEngine implements Engine {
 
     @Override
     public CompletionStage<StepResult> step(StepRequest request, StepResult result) {
-        return inTurn(() -> runStep(request, result));
+        return inTurn(() -> onSession(request.batch() * request.rows(),
+                current -> current.step(request, result, ++steps), done -> lastResult = done));
+    }
+
+    @Override
+    public Optional<TreeDrafting> treeDrafting() {
+        return treeDrafting;
+    }
+
+    private CompletableFuture<DraftedTree> draft(StepRequest extension, TreeRequest tree, DraftedTree drafted) {
+        return inTurn(() -> onSession(extension.batch() * (extension.rows() + tree.rows()),
+                current -> current.draft(extension, tree, drafted), done -> {
+                    // A draft has no logits to fetch.
+                }));
     }
 
     @Override
@@ -117,25 +141,29 @@ final class TritonEngine implements Engine {
         return inTurn(() -> runFetch(result, b, r));
     }
 
-    private interface Work {
-        CompletableFuture<StepResult> run();
-    }
-
-    private CompletableFuture<StepResult> inTurn(Work work) {
+    private <T> CompletableFuture<T> inTurn(Supplier<CompletableFuture<T>> work) {
         lock.lock();
         try {
             if (closed) {
                 return CompletableFuture.failedFuture(closedException());
             }
-            last = last.isDone() ? work.run()
-                    : last.handle((result, failure) -> null).thenCompose(nothing -> work.run());
-            return last;
+            CompletableFuture<T> next = last.isDone() ? work.get()
+                    : last.handle((result, failure) -> null).thenCompose(nothing -> work.get());
+            last = next;
+            return next;
         } finally {
             lock.unlock();
         }
     }
 
-    private CompletableFuture<StepResult> runStep(StepRequest request, StepResult result) {
+    /**
+     * Asks the host for steps of so many rows, at a new pool if the last one was lost.
+     *
+     * @param ask sends the request
+     * @param whenDone called under the lock
+     */
+    private <T> CompletableFuture<T> onSession(int rows, Function<HostSession, CompletableFuture<T>> ask,
+            Consumer<T> whenDone) {
         HostSession current;
         lock.lock();
         try {
@@ -152,9 +180,9 @@ final class TritonEngine implements Engine {
         } finally {
             lock.unlock();
         }
-        return current != null ? send(current, request, result)
+        return current != null ? send(current, rows, ask, whenDone)
                 : CompletableFuture.supplyAsync(this::reopen, CONNECTOR)
-                        .thenCompose(opened -> send(opened, request, result));
+                        .thenCompose(opened -> send(opened, rows, ask, whenDone));
     }
 
     private HostSession reopen() {
@@ -169,14 +197,13 @@ final class TritonEngine implements Engine {
         }
     }
 
-    private CompletableFuture<StepResult> send(HostSession current, StepRequest request, StepResult result) {
+    private <T> CompletableFuture<T> send(HostSession current, int rows, Function<HostSession, CompletableFuture<T>> ask,
+            Consumer<T> whenDone) {
         long startedAt = System.nanoTime();
-        int rows = request.batch() * request.rows();
-        long number = ++steps;
-        return answered(current, () -> current.step(request, result, number), done -> {
+        return answered(current, () -> ask.apply(current), done -> {
             lock.lock();
             try {
-                lastResult = done;
+                whenDone.accept(done);
             } finally {
                 lock.unlock();
             }
@@ -206,11 +233,11 @@ final class TritonEngine implements Engine {
     }
 
     /** Sends a request. Its answer counts only while its session stands: giving a session up fails what it has in flight. */
-    private CompletableFuture<StepResult> answered(HostSession current, Work request,
-            Function<StepResult, StepResult> whenDone) {
-        CompletableFuture<StepResult> answer;
+    private <T> CompletableFuture<T> answered(HostSession current, Supplier<CompletableFuture<T>> request,
+            UnaryOperator<T> whenDone) {
+        CompletableFuture<T> answer;
         try {
-            answer = request.run();
+            answer = request.get();
         } catch (RuntimeException e) {
             return CompletableFuture.failedFuture(failure(current, e));
         }
@@ -303,7 +330,7 @@ final class TritonEngine implements Engine {
 
     @Override
     public void close() {
-        CompletableFuture<StepResult> running;
+        CompletableFuture<?> running;
         lock.lock();
         try {
             if (closed) {

@@ -12,10 +12,19 @@ import io.quarkiverse.eagle.triton.client.TritonClientOptions;
  * @param stepTimeout how long a step may take before its engine counts as lost
  * @param sharedMemory whether tensors go through system shared memory; needs the server on the same machine, under the same
  *        user
+ * @param drafting how draft trees are asked for
  * @param listener is told what the engines do
  */
 public record TritonOptions(TritonClientOptions client, int slots, Duration stepTimeout, boolean sharedMemory,
-        TritonListener listener) {
+        Drafting drafting, TritonListener listener) {
+
+    /** How a draft tree is asked for. */
+    public enum Drafting {
+        /** All levels in one request; an adaptive tree's levels are decided beforehand. */
+        TREE,
+        /** A request per level; an adaptive tree stops where the next level would not pay. */
+        LEVELS
+    }
 
     public TritonOptions {
         if (slots < 0) {
@@ -26,24 +35,28 @@ public record TritonOptions(TritonClientOptions client, int slots, Duration step
         }
     }
 
-    /** The bundle's slots, a minute for a step, tensors in messages. */
+    /** The bundle's slots, a minute for a step, tensors in messages, a tree in one request. */
     public static TritonOptions of(TritonClientOptions client) {
-        return new TritonOptions(client, 0, Duration.ofMinutes(1), false, TritonListener.NONE);
+        return new TritonOptions(client, 0, Duration.ofMinutes(1), false, Drafting.TREE, TritonListener.NONE);
     }
 
     public TritonOptions withSlots(int value) {
-        return new TritonOptions(client, value, stepTimeout, sharedMemory, listener);
+        return new TritonOptions(client, value, stepTimeout, sharedMemory, drafting, listener);
     }
 
     public TritonOptions withStepTimeout(Duration value) {
-        return new TritonOptions(client, slots, value, sharedMemory, listener);
+        return new TritonOptions(client, slots, value, sharedMemory, drafting, listener);
     }
 
     public TritonOptions withSharedMemory(boolean value) {
-        return new TritonOptions(client, slots, stepTimeout, value, listener);
+        return new TritonOptions(client, slots, stepTimeout, value, drafting, listener);
+    }
+
+    public TritonOptions withDrafting(Drafting value) {
+        return new TritonOptions(client, slots, stepTimeout, sharedMemory, value, listener);
     }
 
     public TritonOptions withListener(TritonListener value) {
-        return new TritonOptions(client, slots, stepTimeout, sharedMemory, value);
+        return new TritonOptions(client, slots, stepTimeout, sharedMemory, drafting, value);
     }
 }

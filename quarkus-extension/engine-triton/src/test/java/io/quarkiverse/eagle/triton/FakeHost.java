@@ -272,11 +272,12 @@ final class FakeHost implements AutoCloseable {
             ModelMetadataResponse.Builder metadata = ModelMetadataResponse.newBuilder().setName("toy_" + role)
                     .setPlatform("python");
             for (String name : List.of("input_ids", "position_ids", "window_start", "output_rows", "keep_rows", "write_offset",
-                    "logits_rows")) {
+                    "logits_rows", "children", "level_start", "level_sizes")) {
                 metadata.addInputs(tensor(name, "INT64"));
             }
             metadata.addInputs(tensor("window_mask", "BOOL")).addInputs(tensor("features", "FP32"));
-            metadata.addOutputs(tensor("info", "BYTES")).addOutputs(tensor("top_ids", "INT32"));
+            metadata.addOutputs(tensor("info", "BYTES")).addOutputs(tensor("top_ids", "INT32"))
+                    .addOutputs(tensor("expanded", "INT32"));
             for (String name : List.of("top_logits", "log_z", "features", "logits")) {
                 metadata.addOutputs(tensor(name, "FP32"));
             }
@@ -294,6 +295,7 @@ final class FakeHost implements AutoCloseable {
                 case "lease" -> info(request, leaseOf(client(request), (int) integer(request, "slots")));
                 case "release" -> info(request, release(client(request)));
                 case "step" -> step(request);
+                case "tree" -> tree(request);
                 case "logits" -> logits(request);
                 default -> throw new Refusal("EAGLE_INVALID", "unknown operation");
             };
@@ -312,7 +314,7 @@ final class FakeHost implements AutoCloseable {
             String file = graph.file();
             String sha256 = bundle.files().stream().filter(entry -> entry.path().equals(file)).findFirst().orElseThrow()
                     .sha256();
-            return ("{'protocol':1,'role':'%s','model':'%s','epoch':'%s','bundle_checksum':'%s','graph':'%s',"
+            return ("{'protocol':2,'role':'%s','model':'%s','epoch':'%s','bundle_checksum':'%s','graph':'%s',"
                     + "'graph_sha256':'%s','precision':'%s','update':'%s','slots':%d,'max_length':%d,'max_rows':%d,'top_k':%d,"
                     + "'vocabulary':%d,'feature_size':%d,'runtime':'onnxruntime-cpu','runtime_version':'toy','free_slots':%d,"
                     + "'free_memory_bytes':1,'lease_seconds':%d,'steps':0,'rows':0}")
@@ -366,7 +368,7 @@ final class FakeHost implements AutoCloseable {
             return held;
         }
 
-        private ModelInferResponse.Builder step(ModelInferRequest request) {
+        private void readStep(ModelInferRequest request) {
             Holding held = requireLease(request);
             Tensor ids = new Tensor(request, "input_ids");
             Tensor mask = new Tensor(request, "window_mask");
@@ -393,8 +395,32 @@ final class FakeHost implements AutoCloseable {
                 step.features().put(0, new Tensor(request, "features").data.asFloatBuffer(), 0,
                         batch * rows * shape.featureSize());
             }
+        }
+
+        private ModelInferResponse.Builder tree(ModelInferRequest request) {
+            readStep(request);
+            Tensor sizes = new Tensor(request, "level_sizes");
+            FakeTree tree = new FakeTree(step, sizes.dimension(1), new Tensor(request, "children").data.asLongBuffer(),
+                    sizes.data.asLongBuffer(), new Tensor(request, "level_start").data.asLongBuffer());
+            tree.grow(asked -> {
+                StepResult result = new StepResult(shape, asked.batch() * asked.rows(), asked.batch() * asked.outputs());
+                run(asked, result);
+                return result;
+            });
+            ModelInferResponse.Builder answer = FakeServer.answer(request);
+            int batch = step.batch();
+            output(request, answer, "top_ids", "INT32", tree.topIds(), batch, 1 + tree.rows(), shape.topK());
+            output(request, answer, "top_logits", "FP32", tree.topLogits(), batch, 1 + tree.rows(), shape.topK());
+            output(request, answer, "expanded", "INT32", tree.expanded(), batch, tree.rows());
+            return answer;
+        }
+
+        private ModelInferResponse.Builder step(ModelInferRequest request) {
+            readStep(request);
+            int batch = step.batch();
+            int rows = step.rows();
             StepResult result = new StepResult(shape, batch * rows, batch * step.outputs());
-            run(result);
+            run(step, result);
             lastResults.put(client(request), result);
             lastSteps.put(client(request), integer(request, "step"));
             ModelInferResponse.Builder answer = FakeServer.answer(request);
@@ -416,9 +442,9 @@ final class FakeHost implements AutoCloseable {
             return answer;
         }
 
-        private void run(StepResult result) {
+        private void run(StepRequest asked, StepResult result) {
             try {
-                engine.step(step, result).toCompletableFuture().join();
+                engine.step(asked, result).toCompletableFuture().join();
             } catch (java.util.concurrent.CompletionException e) {
                 throw new Refusal("EAGLE_STEP_FAILED", String.valueOf(e.getCause()));
             }

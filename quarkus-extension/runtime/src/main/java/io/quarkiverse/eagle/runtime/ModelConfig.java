@@ -12,6 +12,7 @@ import io.quarkiverse.eagle.draft.LookaheadDrafter;
 import io.quarkiverse.eagle.draft.MixedDrafter;
 import io.quarkiverse.eagle.draft.PlainDrafter;
 import io.quarkiverse.eagle.draft.PromptLookupDrafter;
+import io.quarkiverse.eagle.triton.TritonOptions;
 import io.quarkus.runtime.annotations.ConfigDocDefault;
 import io.quarkus.runtime.annotations.ConfigDocMapKey;
 import io.quarkus.runtime.annotations.ConfigGroup;
@@ -189,5 +190,12 @@ public interface ModelConfig {
         /** Whether tensors go through shared memory, for a server on this machine that runs as the same user. */
         @WithDefault("false")
         boolean sharedMemory();
+
+        /**
+         * How draft trees are asked for: {@code tree} drafts all levels in one request, with the levels of an adaptive tree
+         * decided beforehand; {@code levels} makes a request per level and stops where the next one would not pay.
+         */
+        @WithDefault("tree")
+        TritonOptions.Drafting drafting();
     }
 }

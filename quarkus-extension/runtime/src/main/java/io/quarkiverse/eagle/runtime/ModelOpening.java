@@ -107,7 +107,8 @@ final class ModelOpening {
             if (triton.tlsConfigurationName().isPresent()) {
                 client = client.withTls(TritonTls.of(sslContext(triton.tlsConfigurationName().get())));
             }
-            return TritonOptions.of(client).withStepTimeout(triton.stepTimeout()).withSharedMemory(triton.sharedMemory());
+            return TritonOptions.of(client).withStepTimeout(triton.stepTimeout()).withSharedMemory(triton.sharedMemory())
+                    .withDrafting(triton.drafting());
         } catch (IllegalArgumentException e) {
             throw wrong("triton", e);
         }

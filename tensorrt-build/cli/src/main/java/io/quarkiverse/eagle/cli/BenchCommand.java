@@ -29,6 +29,7 @@ import picocli.CommandLine.Option;
         "Compare drafters with plain decoding on six tasks, interleaved in one run: tokens per cycle, speed, equality." })
 final class BenchCommand implements Callable<Integer> {
 
+    private static final int MOST_AT_ONCE = 64;
     private static final int EQUAL = 0;
     private static final int DIFFERENT = 1;
     private static final Pattern CONTENDER = Pattern.compile("([a-z0-9]+)(?::(\\d+)/(\\d+)/(\\d+))?");
@@ -50,6 +51,13 @@ final class BenchCommand implements Callable<Integer> {
             + " with plain decoding; NAME:NODES/TOPK/DEPTH fixes a tree, as in eagle2:60/10/6 (default: ${DEFAULT-VALUE}).")
     private List<String> drafters;
 
+    @Option(names = "--concurrency", paramLabel = "N", defaultValue = "1", description = "Generations that run at once"
+            + " (default: ${DEFAULT-VALUE}).")
+    private int concurrency;
+
+    @Option(names = "--profile", description = "Print where the time of the cycles went.")
+    private boolean profile;
+
     @Option(names = "--out", paramLabel = "DIR", description = "Where report.json and report.html are written.")
     private Path out;
 
@@ -63,12 +71,16 @@ final class BenchCommand implements Callable<Integer> {
         if (limit < 0) {
             throw new UsageException("--limit is " + limit + "; it must be positive, or 0 for all prompts");
         }
+        if (concurrency < 1 || concurrency > MOST_AT_ONCE) {
+            throw new UsageException("--concurrency is " + concurrency + "; it must be between 1 and " + MOST_AT_ONCE);
+        }
         List<Contender> contenders = contenders();
         List<BenchPrompt> questions = questions();
         BenchReport report;
-        try (LoadedModel loaded = LoadedModel.open(decoding, terminal); LongWork progress = new LongWork(terminal)) {
+        try (LoadedModel loaded = LoadedModel.openForMeasuring(decoding, terminal, concurrency);
+                LongWork progress = new LongWork(terminal)) {
             GenerationOptions options = decoding.generation();
-            SixTaskBenchmark benchmark = new SixTaskBenchmark(loaded.model(), contenders, options);
+            SixTaskBenchmark benchmark = new SixTaskBenchmark(loaded.model(), contenders, options, concurrency);
             progress.begin("generations", benchmark.generations(questions));
             report = benchmark.run(questions, done -> progress.advance(1));
             progress.end();
@@ -118,6 +130,9 @@ final class BenchCommand implements Callable<Integer> {
         }
         terminal.out().printf("%s, %d cores, %s%n%n", report.machine().cpu(), report.machine().cores(),
                 report.machine().flags());
+        if (concurrency > 1) {
+            terminal.out().printf("%d generations at once; tokens/s of all of them, prompts included%n%n", concurrency);
+        }
         terminal.out().printf("%-24s %-24s %8s %8s %10s %8s%n", "drafter", "task", "tokens", "tau", "tokens/s", "speed");
         for (BenchReport.Run run : report.runs()) {
             terminal.out().printf("%-24s %-24s %8d %8.2f %10.1f %7.2fx%n", run.drafter(), run.task(), run.tokens(), run.tau(),
@@ -128,11 +143,24 @@ final class BenchCommand implements Callable<Integer> {
             terminal.out().printf("%-24s %-24s %8s %8.2f %10.1f %7.2fx%n", total.drafter(), "mean of the tasks", "",
                     total.tau(), total.tokensPerSecond(), total.speedup());
         }
+        if (profile) {
+            printProfile(report);
+        }
         terminal.out().printf("%n%s%n", report.differences() == 0 ? "Every output equals plain decoding's, token for token."
                 : report.differences() + " outputs differ from plain decoding's.");
         if (out != null) {
             terminal.out().printf("Written: %s, %s%n", out.resolve("report.json"), out.resolve("report.html"));
         }
         terminal.out().flush();
+    }
+
+    /** The shares of a row add up to the whole; a step at a Triton server includes the way there and back. */
+    private void printProfile(BenchReport report) {
+        terminal.out().printf("%n%-24s %8s %10s %10s %10s%n", "time of the cycles", "nodes", "draft", "verify", "host");
+        for (BenchReport.Total total : report.totals()) {
+            double[] percent = total.times().percent();
+            terminal.out().printf("%-24s %8.1f %9.1f%% %9.1f%% %9.1f%%%n", total.drafter(), total.nodes(), percent[0],
+                    percent[1], percent[2]);
+        }
     }
 }

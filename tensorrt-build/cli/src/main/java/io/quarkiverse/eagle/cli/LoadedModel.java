@@ -12,6 +12,7 @@ import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
 import io.quarkiverse.eagle.engine.EnginePair;
 import io.quarkiverse.eagle.onnxruntime.OnnxRuntimeEngines;
+import io.quarkiverse.eagle.onnxruntime.OnnxRuntimeOptions;
 import io.quarkiverse.eagle.text.ChatTemplate;
 import io.quarkiverse.eagle.triton.TritonEngines;
 
@@ -28,26 +29,36 @@ final class LoadedModel implements AutoCloseable {
         this.emission = emission;
     }
 
-    /** Opens the bundle that the options name; builds the default one when there is none yet. */
+    /** Opens the bundle that the options name, for one generation at a time; builds the default one when there is none yet. */
     static LoadedModel open(DecodingOptions options, Terminal terminal) {
-        Path folder = options.bundle() != null ? options.bundle() : DefaultModel.ensure(terminal);
-        return open(options.triton() == null ? Bundle.open(folder) : Bundle.openText(folder), options);
+        return open(options, terminal, 1, true);
     }
 
-    private static LoadedModel open(Bundle bundle, DecodingOptions options) {
+    /**
+     * The same for a benchmark: every prompt is read from its beginning, whatever was read before.
+     *
+     * @param slots generations that run at once
+     */
+    static LoadedModel openForMeasuring(DecodingOptions options, Terminal terminal, int slots) {
+        return open(options, terminal, slots, false);
+    }
+
+    private static LoadedModel open(DecodingOptions options, Terminal terminal, int slots, boolean prefixReuse) {
+        Path folder = options.bundle() != null ? options.bundle() : DefaultModel.ensure(terminal);
+        Bundle bundle = options.triton() == null ? Bundle.open(folder) : Bundle.openText(folder);
         ExecutorService emission = Executors.newSingleThreadExecutor(task -> daemon(task, "eagle-answer"));
         if (bundle.chatTemplate() != null) {
             daemon(() -> prepareTemplates(bundle.chatTemplate()), "eagle-prepare").start();
         }
-        return new LoadedModel(
-                SpeculativeModel.open(bundle, () -> engines(bundle, options),
-                        options.model(emission)),
-                emission);
+        return new LoadedModel(SpeculativeModel.open(bundle, () -> engines(bundle, options, slots),
+                options.model(emission).withPrefixReuse(prefixReuse)), emission);
     }
 
-    private static EnginePair engines(Bundle bundle, DecodingOptions options) {
-        return options.triton() == null ? OnnxRuntimeEngines.open(bundle, options.engines())
-                : TritonEngines.open(bundle, options.triton());
+    private static EnginePair engines(Bundle bundle, DecodingOptions options, int slots) {
+        OnnxRuntimeOptions here = options.engines();
+        return options.triton() == null
+                ? OnnxRuntimeEngines.open(bundle, new OnnxRuntimeOptions(slots, here.threads(), here.spinning()))
+                : TritonEngines.open(bundle, options.triton().withSlots(slots));
     }
 
     /** Loads the template engine's many classes while the engines are opened, which keeps one core busy. */

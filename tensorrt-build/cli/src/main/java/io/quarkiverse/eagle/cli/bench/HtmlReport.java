@@ -32,9 +32,11 @@ public final class HtmlReport {
         html.head();
         html.bars("Speed against plain decoding", "times", BenchReport.Run::speedup);
         html.bars("Tokens per draft-verify cycle (τ)", "tokens", BenchReport.Run::tau);
+        html.acceptance();
         if (report.costs() != null) {
             html.costCurve();
         }
+        html.times();
         html.table();
         html.page.append("</body></html>\n");
         return html.page.toString();
@@ -49,10 +51,11 @@ public final class HtmlReport {
                 .append("text{font:12px system-ui,sans-serif;fill:#444}</style></head><body>");
         page.append(String.format(Locale.ROOT,
                 "<h1>%s, six tasks</h1><p>%s, %d cores (%s), Java %s, %s. Temperature %s, at most %d tokens an answer."
-                        + " Drafters and plain decoding ran in turns on every prompt. %s</p>",
+                        + " Drafters and plain decoding ran in turns on every prompt%s. %s</p>",
                 Html.text(report.model()), Html.text(machine.cpu()), machine.cores(), Html.text(machine.flags()),
                 Html.text(machine.java()),
                 Html.text(machine.os()), report.temperature(), report.maxTokens(),
+                report.concurrency() == 1 ? "" : ", " + report.concurrency() + " at once",
                 report.differences() == 0 ? "Every output equals plain decoding’s, token for token."
                         : "<b>" + report.differences() + " outputs differ from plain decoding’s.</b>"));
     }
@@ -127,8 +130,50 @@ public final class HtmlReport {
             svg("<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%d</text>", x(costs.targetRows()[i], rows), HEIGHT + 18,
                     costs.targetRows()[i]);
         }
+        chosenBudgets(rows);
         legend(List.of("rows", "target", "draft"));
         page.append("</svg>");
+    }
+
+    private void acceptance() {
+        int deepest = report.totals().stream().mapToInt(total -> total.acceptanceByDepth().length).max().orElse(0);
+        if (deepest == 0) {
+            return;
+        }
+        begin("Accepted down to a depth, of the trees that reached it", "share", 1.05);
+        for (int d = 0; d < report.totals().size(); d++) {
+            BenchReport.Total total = report.totals().get(d);
+            StringBuilder points = new StringBuilder();
+            for (int depth = 1; depth <= total.acceptanceByDepth().length; depth++) {
+                double share = total.acceptanceByDepth()[depth - 1];
+                double y = HEIGHT - share / 1.05 * HEIGHT;
+                points.append(String.format(Locale.ROOT, "%.1f,%.1f ", x(depth, deepest), y));
+                svg("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"><title>%s, depth %d: %.2f</title></circle>",
+                        x(depth, deepest), y, colour(d), Html.text(total.drafter()), depth, share);
+            }
+            svg("<polyline points=\"%s\" fill=\"none\" stroke=\"%s\" stroke-width=\"2\"/>", points.toString().trim(),
+                    colour(d));
+        }
+        for (int depth = 1; depth <= deepest; depth++) {
+            svg("<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%d</text>", x(depth, deepest), HEIGHT + 18, depth);
+        }
+        legend(drafters());
+        page.append("</svg>");
+    }
+
+    /** Where a budget was chosen stands in the cost curve: a tick at the rows that a drafter's mean cycle verified. */
+    private void chosenBudgets(int rows) {
+        for (int d = 0; d < report.totals().size(); d++) {
+            String drafter = report.totals().get(d).drafter();
+            double nodes = report.runs().stream().filter(run -> run.drafter().equals(drafter))
+                    .mapToDouble(BenchReport.Run::nodes).average().orElse(0);
+            if (nodes > 0) {
+                double x = LEFT + 10 + (WIDTH - LEFT - 30) * (nodes + 1) / rows;
+                svg("<line x1=\"%.1f\" x2=\"%.1f\" y1=\"0\" y2=\"%d\" stroke=\"%s\" stroke-dasharray=\"3 4\"/>", x, x, HEIGHT,
+                        colour(d));
+                svg("<text x=\"%.1f\" y=\"%d\">%s: %.1f nodes</text>", x + 3, 12 + 13 * d, Html.text(drafter), nodes);
+            }
+        }
     }
 
     private static double x(int count, int rows) {
@@ -151,17 +196,28 @@ public final class HtmlReport {
         return COLOURS.get(i % COLOURS.size());
     }
 
+    private void times() {
+        page.append("<h2>Where the time of the cycles goes</h2><table><tr><th>drafter</th><th></th><th>nodes</th>")
+                .append("<th>draft</th><th>verify</th><th>host</th></tr>");
+        for (BenchReport.Total total : report.totals()) {
+            double[] percent = total.times().percent();
+            svg("<tr><td>%s</td><td></td><td>%.1f</td><td>%.1f %%</td><td>%.1f %%</td><td>%.1f %%</td></tr>",
+                    Html.text(total.drafter()), total.nodes(), percent[0], percent[1], percent[2]);
+        }
+        page.append("</table>");
+    }
+
     private void table() {
         page.append("<h2>Figures</h2><table><tr><th>drafter</th><th>task</th><th>prompts</th><th>tokens</th><th>cycles</th>")
-                .append("<th>τ</th><th>seconds</th><th>tokens/s</th><th>speed</th></tr>");
+                .append("<th>τ</th><th>nodes</th><th>seconds</th><th>tokens/s</th><th>speed</th></tr>");
         for (BenchReport.Run run : report.runs()) {
-            svg("<tr><td>%s</td><td>%s</td><td>%d</td><td>%d</td><td>%d</td><td>%.2f</td><td>%.1f</td><td>%.1f</td>"
+            svg("<tr><td>%s</td><td>%s</td><td>%d</td><td>%d</td><td>%d</td><td>%.2f</td><td>%.1f</td><td>%.1f</td><td>%.1f</td>"
                     + "<td>%.2f×</td></tr>", Html.text(run.drafter()), Html.text(run.task()), run.prompts(), run.tokens(),
                     run.cycles(),
-                    run.tau(), run.seconds(), run.tokensPerSecond(), run.speedup());
+                    run.tau(), run.nodes(), run.seconds(), run.tokensPerSecond(), run.speedup());
         }
         for (BenchReport.Total total : report.totals()) {
-            svg("<tr><th>%s</th><th>mean of the tasks</th><td></td><td></td><td></td><th>%.2f</th><td></td><th>%.1f</th>"
+            svg("<tr><th>%s</th><th>mean of the tasks</th><td></td><td></td><td></td><th>%.2f</th><td></td><td></td><th>%.1f</th>"
                     + "<th>%.2f×</th></tr>", Html.text(total.drafter()), total.tau(), total.tokensPerSecond(), total.speedup());
         }
         page.append("</table>");

@@ -6,41 +6,57 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 
 import io.quarkiverse.eagle.ChatMessage;
+import io.quarkiverse.eagle.GeneratedToken;
 import io.quarkiverse.eagle.GenerationOptions;
 import io.quarkiverse.eagle.GenerationRequest;
 import io.quarkiverse.eagle.GenerationResult;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
 import io.quarkiverse.eagle.draft.CostCurve;
 import io.quarkiverse.eagle.draft.PlainDrafter;
+import io.smallrye.mutiny.Uni;
 
 /**
  * Runs every prompt through every contender in turn, so that all of them meet the same state of the machine, and compares their
- * tokens with plain decoding's. The order rotates from prompt to prompt.
+ * tokens with plain decoding's. The order rotates from prompt to prompt. With a concurrency above 1, so many prompts of a task
+ * run at once.
  */
 public final class SixTaskBenchmark {
 
     private final SpeculativeModel model;
     private final List<Contender> contenders;
     private final GenerationOptions options;
+    private final int concurrency;
     private final Map<String, Map<String, Sum>> sums = new LinkedHashMap<>();
     private int differences;
 
     /** What one contender did on one task. */
     private static final class Sum {
+        private final DepthCounts depths = new DepthCounts();
         private int prompts;
         private int tokens;
         private int counted;
+        private int afterFirst;
         private int cycles;
         private double seconds;
         private double promptSeconds;
     }
 
-    /** @param contenders plain decoding is added when it is missing */
-    public SixTaskBenchmark(SpeculativeModel model, List<Contender> contenders, GenerationOptions options) {
+    /** What prompts that ran at once brought. */
+    private record Answers(List<GenerationResult> results, DepthCounts depths, double seconds) {
+    }
+
+    /**
+     * @param contenders plain decoding is added when it is missing
+     * @param concurrency generations that run at once, at most the model's slots
+     */
+    public SixTaskBenchmark(SpeculativeModel model, List<Contender> contenders, GenerationOptions options, int concurrency) {
         this.model = model;
+        this.concurrency = concurrency;
         this.contenders = new ArrayList<>(contenders);
         if (contenders.stream().noneMatch(contender -> contender.drafter().equals(PlainDrafter.NAME))) {
             this.contenders.add(0, new Contender(PlainDrafter.NAME, PlainDrafter.NAME, null));
@@ -51,24 +67,64 @@ public final class SixTaskBenchmark {
     /** @param progress hears the number of each generation that is done */
     public BenchReport run(List<BenchPrompt> prompts, IntConsumer progress) {
         warmUp(prompts.get(0));
-        int done = 0;
-        for (int p = 0; p < prompts.size(); p++) {
-            BenchPrompt prompt = prompts.get(p);
-            List<ChatMessage> chat = new ArrayList<>();
-            for (int turn = 0; turn < prompt.turns().size(); turn++) {
-                chat.add(ChatMessage.user(prompt.turns().get(turn)));
-                Map<Contender, GenerationResult> results = new LinkedHashMap<>();
-                for (int i = 0; i < contenders.size(); i++) {
-                    Contender contender = contenders.get((i + p + turn) % contenders.size());
-                    results.put(contender, generate(chat, contender, options.withSeed(p * 31L + turn)));
-                    progress.accept(++done);
-                }
-                chat.add(ChatMessage.assistant(compare(results)));
-                int number = turn;
-                results.forEach((contender, result) -> add(contender, prompt.task(), result, number == 0));
-            }
+        AtomicInteger done = new AtomicInteger();
+        int first = 0;
+        for (List<BenchPrompt> group : groups(prompts)) {
+            runAtOnce(group, first, result -> progress.accept(done.incrementAndGet()));
+            first += group.size();
         }
         return report(prompts);
+    }
+
+    /** Prompts in their order, as many of one task in a row as run at once. */
+    private List<List<BenchPrompt>> groups(List<BenchPrompt> prompts) {
+        List<List<BenchPrompt>> groups = new ArrayList<>();
+        for (BenchPrompt prompt : prompts) {
+            List<BenchPrompt> last = groups.isEmpty() ? null : groups.get(groups.size() - 1);
+            if (last == null || last.size() == concurrency || !last.get(0).task().equals(prompt.task())) {
+                last = new ArrayList<>();
+                groups.add(last);
+            }
+            last.add(prompt);
+        }
+        return groups;
+    }
+
+    /** @param first the group's first prompt's number */
+    private void runAtOnce(List<BenchPrompt> group, int first, Consumer<GenerationResult> done) {
+        List<List<ChatMessage>> chats = group.stream().map(prompt -> (List<ChatMessage>) new ArrayList<ChatMessage>()).toList();
+        int turns = group.stream().mapToInt(prompt -> prompt.turns().size()).max().orElseThrow();
+        for (int turn = 0; turn < turns; turn++) {
+            List<Integer> asking = new ArrayList<>();
+            for (int i = 0; i < group.size(); i++) {
+                if (turn < group.get(i).turns().size()) {
+                    asking.add(i);
+                    chats.get(i).add(ChatMessage.user(group.get(i).turns().get(turn)));
+                }
+            }
+            Map<Contender, Answers> answers = new LinkedHashMap<>();
+            for (int c = 0; c < contenders.size(); c++) {
+                Contender contender = contenders.get((c + first + turn) % contenders.size());
+                answers.put(contender, ask(contender, asking, chats, first, turn, done));
+            }
+            List<String> plain = compare(answers);
+            for (int i = 0; i < asking.size(); i++) {
+                chats.get(asking.get(i)).add(ChatMessage.assistant(plain.get(i)));
+            }
+            int newPrompts = turn == 0 ? group.size() : 0;
+            answers.forEach((contender, result) -> add(contender, group.get(0).task(), result, newPrompts));
+        }
+    }
+
+    private Answers ask(Contender contender, List<Integer> asking, List<List<ChatMessage>> chats, int first, int turn,
+            Consumer<GenerationResult> done) {
+        DepthCounts depths = new DepthCounts();
+        long start = System.nanoTime();
+        List<Uni<GenerationResult>> running = asking.stream()
+                .map(i -> generate(chats.get(i), contender, options.withSeed((first + i) * 31L + turn), depths).invoke(done))
+                .toList();
+        List<GenerationResult> results = Uni.join().all(running).andFailFast().await().indefinitely();
+        return new Answers(results, depths, (System.nanoTime() - start) / 1e9);
     }
 
     /** Generations that a run makes. */
@@ -79,36 +135,50 @@ public final class SixTaskBenchmark {
     private void warmUp(BenchPrompt prompt) {
         for (Contender contender : contenders) {
             generate(List.of(ChatMessage.user(prompt.turns().get(0))), contender,
-                    options.withMaxTokens(Math.min(32, options.maxTokens())));
+                    options.withMaxTokens(Math.min(32, options.maxTokens())), new DepthCounts()).await().indefinitely();
         }
     }
 
-    private GenerationResult generate(List<ChatMessage> chat, Contender contender, GenerationOptions wanted) {
-        return model.generate(GenerationRequest.chat(chat)
-                .with(wanted.withDrafter(contender.drafter()).withBudget(contender.budget()))).await().indefinitely();
+    private Uni<GenerationResult> generate(List<ChatMessage> chat, Contender contender, GenerationOptions wanted,
+            DepthCounts depths) {
+        GenerationRequest request = GenerationRequest.chat(chat)
+                .with(wanted.withDrafter(contender.drafter()).withBudget(contender.budget()));
+        return model.stream(request, depths).collect().last().map(GeneratedToken::result);
     }
 
-    /** Counts outputs that differ from plain decoding's, and returns its text. */
-    private String compare(Map<Contender, GenerationResult> results) {
-        GenerationResult plain = results.entrySet().stream()
-                .filter(entry -> entry.getKey().drafter().equals(PlainDrafter.NAME)).findFirst().orElseThrow().getValue();
-        for (GenerationResult result : results.values()) {
-            if (!Arrays.equals(result.tokenIds(), plain.tokenIds())) {
-                differences++;
+    /** Counts outputs that differ from plain decoding's, and returns its texts. */
+    private List<String> compare(Map<Contender, Answers> answers) {
+        List<GenerationResult> plain = answers.entrySet().stream()
+                .filter(entry -> entry.getKey().drafter().equals(PlainDrafter.NAME)).findFirst().orElseThrow().getValue()
+                .results();
+        for (Answers each : answers.values()) {
+            for (int i = 0; i < plain.size(); i++) {
+                if (!Arrays.equals(each.results().get(i).tokenIds(), plain.get(i).tokenIds())) {
+                    differences++;
+                }
             }
         }
-        return plain.text();
+        return plain.stream().map(GenerationResult::text).toList();
     }
 
-    private void add(Contender contender, String task, GenerationResult result, boolean first) {
+    /**
+     * Alone, a generation's decoding is timed, without its prompt. Of generations that run at once, prompts and decoding share
+     * the time, so the whole of it counts, and all tokens.
+     */
+    private void add(Contender contender, String task, Answers answers, int newPrompts) {
         Sum sum = sums.computeIfAbsent(contender.label(), label -> new LinkedHashMap<>())
                 .computeIfAbsent(task, name -> new Sum());
-        sum.prompts += first ? 1 : 0;
-        sum.tokens += result.completionTokens();
-        sum.counted += result.completionTokens() - 1;
-        sum.cycles += result.cycles();
-        sum.seconds += result.duration().minus(result.timeToFirstToken()).toNanos() / 1e9;
-        sum.promptSeconds += result.timeToFirstToken().toNanos() / 1e9;
+        sum.prompts += newPrompts;
+        sum.depths.add(answers.depths());
+        for (GenerationResult result : answers.results()) {
+            sum.tokens += result.completionTokens();
+            sum.afterFirst += result.completionTokens() - 1;
+            sum.counted += concurrency == 1 ? result.completionTokens() - 1 : result.completionTokens();
+            sum.cycles += result.cycles();
+            sum.seconds += concurrency == 1 ? result.duration().minus(result.timeToFirstToken()).toNanos() / 1e9 : 0;
+            sum.promptSeconds += result.timeToFirstToken().toNanos() / 1e9;
+        }
+        sum.seconds += concurrency == 1 ? 0 : answers.seconds();
     }
 
     private BenchReport report(List<BenchPrompt> prompts) {
@@ -126,16 +196,24 @@ public final class SixTaskBenchmark {
                 Sum sum = sums.get(contender.label()).get(task);
                 Sum base = sums.get(plain).get(task);
                 BenchReport.Run run = new BenchReport.Run(contender.label(), task, sum.prompts, sum.tokens, sum.cycles,
-                        sum.counted / (double) sum.cycles, sum.seconds, sum.promptSeconds, sum.counted / sum.seconds,
-                        (base.seconds / base.counted) / (sum.seconds / sum.counted));
+                        sum.afterFirst / (double) sum.cycles, sum.seconds, sum.promptSeconds, sum.counted / sum.seconds,
+                        (base.seconds / base.counted) / (sum.seconds / sum.counted),
+                        sum.depths.nodes() / (double) sum.cycles, sum.depths.acceptance(), sum.depths.times());
                 runs.add(run);
                 tau += run.tau() / tasks.size();
                 speedup += run.speedup() / tasks.size();
                 rate += run.tokensPerSecond() / tasks.size();
             }
-            totals.add(new BenchReport.Total(contender.label(), tau, speedup, rate));
+            DepthCounts depths = new DepthCounts();
+            int cycles = 0;
+            for (Sum sum : sums.get(contender.label()).values()) {
+                depths.add(sum.depths);
+                cycles += sum.cycles;
+            }
+            totals.add(new BenchReport.Total(contender.label(), tau, speedup, rate, depths.nodes() / (double) cycles,
+                    depths.acceptance(), depths.times()));
         }
-        return new BenchReport(machine(), model.name(), options.temperature(), options.maxTokens(), runs, totals,
+        return new BenchReport(machine(), model.name(), options.temperature(), options.maxTokens(), concurrency, runs, totals,
                 differences, costs());
     }
 

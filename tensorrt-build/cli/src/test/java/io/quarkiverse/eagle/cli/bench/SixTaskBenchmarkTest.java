@@ -1,8 +1,10 @@
 package io.quarkiverse.eagle.cli.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.List;
 
 import org.junit.jupiter.api.AfterAll;
@@ -31,7 +33,7 @@ class SixTaskBenchmarkTest {
     @BeforeAll
     static void open() {
         Bundle bundle = Bundle.open(DefaultBundle.ensure(DefaultBundle.cacheFolder(), ProgressListener.NONE));
-        model = SpeculativeModel.open(bundle, () -> OnnxRuntimeEngines.open(bundle, new OnnxRuntimeOptions(1, 0, false)),
+        model = SpeculativeModel.open(bundle, () -> OnnxRuntimeEngines.open(bundle, new OnnxRuntimeOptions(3, 0, false)),
                 new ModelOptions(null, null, 4, Runnable::run));
     }
 
@@ -46,6 +48,10 @@ class SixTaskBenchmarkTest {
 
         assertThat(report.differences()).isZero();
         assertThat(report.runs()).extracting(BenchReport.Run::task).hasSize(6 * (CONTENDERS.size() + 1));
+        assertThat(report.runs()).allSatisfy(run -> assertThat(
+                run.times().draftSeconds() + run.times().verifySeconds() + run.times().hostSeconds())
+                .as("the parts of the cycles, against the time of decoding").isBetween(0.7 * run.seconds(),
+                        1.2 * run.seconds()));
         // The head's card gives 2.0 on the mean of other prompts; a tenth less would be a fault of alignment.
         assertThat(report.totals()).filteredOn(total -> total.drafter().equals("paper")).singleElement()
                 .satisfies(total -> assertThat(total.tau()).isGreaterThan(1.9));
@@ -56,8 +62,29 @@ class SixTaskBenchmarkTest {
         assertThat(run(GenerationOptions.defaults().withMaxTokens(32).withTemperature(0.8)).differences()).isZero();
     }
 
+    @Test
+    void generationsThatRunAtOnceEqualPlainDecodingToo() throws IOException {
+        BenchReport report = new SixTaskBenchmark(model, CONTENDERS, GenerationOptions.defaults().withMaxTokens(16), 3)
+                .run(BenchPrompt.own(3), generation -> {
+                });
+        assertThat(report.differences()).isZero();
+        assertThat(report.concurrency()).isEqualTo(3);
+        assertThat(report.runs()).allSatisfy(run -> assertThat(run.prompts()).isEqualTo(3));
+    }
+
+    @Test
+    void acceptanceByDepthFallsFromDepthToDepthAsOftenAsTreesReachIt() throws IOException {
+        BenchReport.Total paper = run(GenerationOptions.defaults().withMaxTokens(48)).totals().stream()
+                .filter(total -> total.drafter().equals("paper")).findFirst().orElseThrow();
+        assertThat(paper.acceptanceByDepth()).hasSizeBetween(5, 6);
+        assertThat(paper.acceptanceByDepth()[0]).isBetween(0.3, 1.0);
+        double accepted = Arrays.stream(paper.acceptanceByDepth()).sum();
+        // Nearly every tree of 60 nodes reaches all depths, so the shares add up to the tokens that drafting brought.
+        assertThat(accepted).isCloseTo(paper.tau() - 1, within(0.35));
+    }
+
     private static BenchReport run(GenerationOptions options) throws IOException {
-        return new SixTaskBenchmark(model, CONTENDERS, options).run(BenchPrompt.own(1), generation -> {
+        return new SixTaskBenchmark(model, CONTENDERS, options, 1).run(BenchPrompt.own(1), generation -> {
         });
     }
 }

@@ -121,6 +121,10 @@ public final class HostRepository implements ModelRepository {
         } else {
             input(config, "features", DataType.TYPE_FP32, -1, -1, graph.featureSize());
             input(config, "write_offset", DataType.TYPE_INT64, -1);
+            input(config, "children", DataType.TYPE_INT64, -1);
+            input(config, "level_start", DataType.TYPE_INT64, -1);
+            input(config, "level_sizes", DataType.TYPE_INT64, -1, -1);
+            output(config, "expanded", DataType.TYPE_INT32, -1, -1);
         }
         output(config, "info", DataType.TYPE_STRING, 1);
         ModelInstanceGroup.Builder instance = ModelInstanceGroup.newBuilder().setCount(1);

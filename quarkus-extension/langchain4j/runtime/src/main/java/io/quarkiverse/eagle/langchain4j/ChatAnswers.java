@@ -1,0 +1,48 @@
+package io.quarkiverse.eagle.langchain4j;
+
+import dev.langchain4j.data.message.AiMessage;
+import dev.langchain4j.exception.InternalServerException;
+import dev.langchain4j.exception.InvalidRequestException;
+import dev.langchain4j.exception.LangChain4jException;
+import dev.langchain4j.exception.RateLimitException;
+import dev.langchain4j.model.chat.response.ChatResponse;
+import dev.langchain4j.model.output.FinishReason;
+import dev.langchain4j.model.output.TokenUsage;
+import io.quarkiverse.eagle.GenerationResult;
+import io.quarkiverse.eagle.OverloadedException;
+
+/** From the model's results and errors to LangChain4j's. */
+final class ChatAnswers {
+
+    private ChatAnswers() {
+    }
+
+    static ChatResponse response(String model, GenerationResult result) {
+        EagleChatResponseMetadata metadata = EagleChatResponseMetadata.builder().modelName(model)
+                .tokenUsage(new TokenUsage(result.promptTokens(), result.completionTokens()))
+                .finishReason(finishReason(result.finishReason())).result(result).build();
+        return ChatResponse.builder().aiMessage(AiMessage.from(result.text())).metadata(metadata).build();
+    }
+
+    private static FinishReason finishReason(io.quarkiverse.eagle.FinishReason reason) {
+        return switch (reason) {
+            case STOP -> FinishReason.STOP;
+            case LENGTH -> FinishReason.LENGTH;
+            case DEADLINE, CANCELLED -> FinishReason.OTHER;
+        };
+    }
+
+    /** The exception of LangChain4j that tells callers, and their retries, what to make of a failure. */
+    static RuntimeException error(Throwable failure) {
+        if (failure instanceof LangChain4jException known) {
+            return known;
+        }
+        if (failure instanceof io.quarkiverse.eagle.InvalidRequestException) {
+            return new InvalidRequestException(failure.getMessage(), failure);
+        }
+        if (failure instanceof OverloadedException) {
+            return new RateLimitException(failure.getMessage(), failure);
+        }
+        return new InternalServerException(failure.getMessage(), failure);
+    }
+}

@@ -1,0 +1,49 @@
+package io.quarkiverse.eagle.runtime;
+
+import java.time.Duration;
+
+import io.quarkiverse.eagle.GenerationResult;
+
+/**
+ * Hears what becomes of a model's requests. Cycles are told on the decode loop's thread, which must not wait; all else on the
+ * threads that serve subscribers. Every request is told of once by {@link #finished}, {@link #cancelled} or {@link #failed}.
+ */
+public interface GenerationListener {
+
+    /** Hears nothing. */
+    GenerationListener NONE = new GenerationListener() {
+    };
+
+    /**
+     * A draft-verify cycle ended.
+     *
+     * @param drafted nodes of the tree
+     * @param tokens tokens that it brought, at least 1
+     */
+    default void cycle(int drafted, int tokens) {
+    }
+
+    /**
+     * A request got its first token.
+     *
+     * @param sinceRequest from the request, its time in the queue included
+     */
+    default void firstToken(Duration sinceRequest) {
+    }
+
+    /** A token was handed over, the first one included. */
+    default void token() {
+    }
+
+    /** A generation came to its end. */
+    default void finished(GenerationResult result) {
+    }
+
+    /** A consumer left. */
+    default void cancelled() {
+    }
+
+    /** A request was refused, or its generation failed. */
+    default void failed(Throwable reason) {
+    }
+}
