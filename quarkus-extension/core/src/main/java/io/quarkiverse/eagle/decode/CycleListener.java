@@ -15,4 +15,15 @@ public interface CycleListener {
      * @param emitted the tokens that the cycle brought
      */
     void verified(int root, DraftTree tree, int[] accepted, int[] emitted, int emittedCount);
+
+    /**
+     * Where the time of the cycle that is told next went, this sequence's share of it, in nanoseconds.
+     *
+     * @param draft steps of the draft head
+     * @param verify the target's step
+     * @param host everything else since the cycle before: choosing, sampling, emitting
+     */
+    default void timed(long draft, long verify, long host) {
+        // Most listeners look at trees only.
+    }
 }

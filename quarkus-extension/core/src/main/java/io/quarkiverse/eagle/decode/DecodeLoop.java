@@ -15,6 +15,7 @@ import org.jboss.logging.Logger;
 import io.quarkiverse.eagle.FinishReason;
 import io.quarkiverse.eagle.OverloadedException;
 import io.quarkiverse.eagle.draft.Drafter;
+import io.quarkiverse.eagle.draft.StepCosts;
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.EngineShape;
@@ -53,6 +54,8 @@ final class DecodeLoop implements Runnable {
     private static final int MOST_REPLAYS = 5;
 
     private final Engine target;
+    private final StepCosts costs;
+    private final StepCosts draftCosts;
     private final int chunk;
     private final TreeVerifier.EndTokens endTokens;
     private final StepRequest request;
@@ -80,12 +83,25 @@ final class DecodeLoop implements Runnable {
     private long lostAt;
     private long retryAt;
     private long pause;
+    /** When, and with how much drafting before it, the last cycle was accepted; and each sequence's share of its time. */
+    private long verifyNanos;
+    private long acceptedAt;
+    private long draftedBefore;
+    private long draftNanos;
+    private long hostNanos;
     private volatile boolean stopping;
     /** For others to read; counted by the loop. */
     private volatile int slotsInUse;
 
-    DecodeLoop(String name, Engine target, TreeVerifier.EndTokens endTokens, ModelOptions options) {
+    /**
+     * @param costs learn from every verification
+     * @param draftCosts know the time of drafting; null without a draft head
+     */
+    DecodeLoop(String name, Engine target, TreeVerifier.EndTokens endTokens, ModelOptions options, StepCosts costs,
+            StepCosts draftCosts) {
         this.target = target;
+        this.costs = costs;
+        this.draftCosts = draftCosts;
         this.recoveryNanos = options.recovery().toNanos();
         this.queueTimeout = options.queueTimeout();
         EngineShape shape = target.shape();
@@ -207,6 +223,7 @@ final class DecodeLoop implements Runnable {
         Sequence prompt = prompts.poll();
         if (prompt != null) {
             readChunk(prompt);
+            restartAccount();
             worked = true;
         }
         gatherDecoding();
@@ -406,6 +423,11 @@ final class DecodeLoop implements Runnable {
     private void cycle() {
         stepping.clear();
         stepping.addAll(decoding);
+        int context = 0;
+        for (Sequence sequence : decoding) {
+            context = Math.max(context, sequence.finalRows());
+        }
+        costs.context(context);
         byDrafter.forEach((drafter, sequences) -> {
             if (!sequences.isEmpty()) {
                 drafter.propose(sequences);
@@ -428,11 +450,36 @@ final class DecodeLoop implements Runnable {
         for (Sequence sequence : decoding) {
             writeRows(sequence, sequence.slot() - first, keep);
         }
+        long start = System.nanoTime();
         Steps.await(target.step(request, result));
+        verifyNanos = System.nanoTime() - start;
+        costs.took(batch * rows, verifyNanos);
+        account();
         int keptRows = keep;
         for (Sequence sequence : decoding) {
             onItsOwn(sequence, () -> accept(sequence, sequence.slot() - first, keptRows));
         }
+    }
+
+    /**
+     * Divides the time since the last cycle's acceptance, or since this cycle began, by what was done and among the sequences.
+     */
+    private void account() {
+        long now = System.nanoTime();
+        long drafted = draftCosts == null ? 0 : draftCosts.nanos();
+        draftNanos = drafted - draftedBefore;
+        hostNanos = Math.max(0, now - acceptedAt - verifyNanos - draftNanos);
+        acceptedAt = now;
+        draftedBefore = drafted;
+        verifyNanos /= decoding.size();
+        draftNanos /= decoding.size();
+        hostNanos /= decoding.size();
+    }
+
+    /** What happens now is no part of a cycle. */
+    private void restartAccount() {
+        acceptedAt = System.nanoTime();
+        draftedBefore = draftCosts == null ? 0 : draftCosts.nanos();
     }
 
     private void writeRows(Sequence sequence, int b, int keep) {
@@ -464,6 +511,7 @@ final class DecodeLoop implements Runnable {
             for (int i = 1; i < count; i++) {
                 acceptedNodes[i - 1] = accepted[i] - 1;
             }
+            sequence.cycles().timed(draftNanos, verifyNanos, hostNanos);
             sequence.cycles().verified(root, tree, acceptedNodes, emitted, count);
         }
         sequence.drafter().verified(sequence, result, b, count);

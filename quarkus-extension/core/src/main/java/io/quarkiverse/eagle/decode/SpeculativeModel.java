@@ -19,6 +19,7 @@ import io.quarkiverse.eagle.draft.Drafter;
 import io.quarkiverse.eagle.draft.Drafters;
 import io.quarkiverse.eagle.draft.SpeculationEconomy;
 import io.quarkiverse.eagle.draft.SpeculativeDrafter;
+import io.quarkiverse.eagle.draft.StepCosts;
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EnginePair;
 import io.quarkiverse.eagle.sampling.TokenSampler;
@@ -47,6 +48,7 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     private final ChatTemplate template;
     private final ModelOptions options;
     private final Drafters drafters;
+    private final StepCosts targetCosts;
     private final SpeculationEconomy economy;
     private final DecodeLoop loop;
 
@@ -78,22 +80,44 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         this.options = options;
         this.tokenizer = text.tokenizer();
         this.template = text.template();
-        CostCurve targetCosts = cost("target", engines.target(), engines.target().shape().maxRows());
+        this.targetCosts = new StepCosts(cost("target", engines.target(), engines.target().shape().maxRows()));
         this.economy = engines.draft() == null ? null
-                : new SpeculationEconomy(targetCosts, cost("draft", engines.draft(), engines.draft().shape().topK()),
+                : new SpeculationEconomy(targetCosts,
+                        new StepCosts(cost("draft", engines.draft(), engines.draft().shape().topK())),
                         manifest.acceptance());
         Engine draftModel = engines.further().get(SpeculativeDrafter.NAME);
         this.drafters = new Drafters(manifest.name(), engines.target().shape().slots(), targetCosts, engines, economy,
                 draftModel == null ? null : cost("draft model", draftModel, DRAFT_MODEL_ROWS));
         drafter(null);
         this.loop = new DecodeLoop(manifest.name(), engines.target(), TreeVerifier.EndTokens.of(manifest.eosIds()),
-                options);
+                options, targetCosts, economy == null ? null : economy.draft());
         loop.start();
     }
 
     private CostCurve cost(String role, Engine engine, int mostRows) {
         return options.costs() == null ? CostMeasurement.measure(engine, mostRows)
-                : options.costs().curve(manifest.checksum() + " " + role, engine, mostRows);
+                : options.costs().curve(costsName(role), engine, mostRows);
+    }
+
+    private String costsName(String role) {
+        return manifest.checksum() + " " + role;
+    }
+
+    /** What the steps of this run have taught is where the next start begins. */
+    private void keepCosts() {
+        if (options.costs() == null) {
+            return;
+        }
+        keepCosts("target", targetCosts);
+        if (economy != null) {
+            keepCosts("draft", economy.draft());
+        }
+    }
+
+    private void keepCosts(String role, StepCosts costs) {
+        if (costs.nanos() > 0) {
+            options.costs().keep(costsName(role), costs.curve());
+        }
     }
 
     @Override
@@ -121,7 +145,7 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         return loop.queued();
     }
 
-    /** The measured costs that budgets are chosen by; null without a draft. */
+    /** The costs that budgets are chosen by, and what was learned of acceptance; null without a draft. */
     public SpeculationEconomy economy() {
         return economy;
     }
@@ -233,6 +257,7 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     public void close() {
         loop.stop();
         try {
+            keepCosts();
             engines.close();
         } finally {
             tokenizer.close();

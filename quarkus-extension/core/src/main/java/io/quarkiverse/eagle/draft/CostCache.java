@@ -41,7 +41,7 @@ public record CostCache(Path folder, String setup) {
 
     /** @param clock nanoseconds */
     CostCurve curve(String name, Engine engine, int mostRows, LongSupplier clock) {
-        Path file = folder.resolve("costs-" + key(name) + ".json");
+        Path file = file(name);
         CostCurve kept = read(file);
         if (kept != null && CostMeasurement.confirms(engine, kept, TOLERANCE, clock)) {
             return kept;
@@ -49,6 +49,19 @@ public record CostCache(Path folder, String setup) {
         CostCurve measured = CostMeasurement.measure(engine, mostRows, clock);
         write(file, measured);
         return measured;
+    }
+
+    /**
+     * Keeps what live steps have taught about an engine's costs for the next start.
+     *
+     * @param name as in {@link #curve}
+     */
+    public void keep(String name, CostCurve learned) {
+        write(file(name), learned);
+    }
+
+    private Path file(String name) {
+        return folder.resolve("costs-" + key(name) + ".json");
     }
 
     private String key(String name) {

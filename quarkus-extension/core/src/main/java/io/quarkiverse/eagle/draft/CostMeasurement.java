@@ -19,9 +19,13 @@ public final class CostMeasurement {
     private static final int SPOT_ROUNDS = 2;
     /** Final rows that every measured step sees: a short chat. */
     private static final int CONTEXT = 192;
+    /** Final rows of the steps that tell how costs grow with the context, and their sizes. */
+    private static final int LONG_CONTEXT = 1024;
+    private static final int[] GROWTH_ROWS = { 2, 8 };
+    private static final int GROWTH_ROUNDS = 2;
 
     private final Engine engine;
-    private final int context;
+    private int context;
     private final StepRequest request;
     private final StepResult result;
 
@@ -44,8 +48,27 @@ public final class CostMeasurement {
     static CostCurve measure(Engine engine, int mostRows, LongSupplier clock) {
         int largest = Math.max(Engine.MIN_ROWS, Math.min(mostRows, engine.shape().maxRows()));
         int[] rows = Arrays.stream(ROWS).filter(count -> count <= largest).toArray();
-        double[] seconds = new CostMeasurement(engine, rows[rows.length - 1], clock).fastest(rows, ROUNDS);
-        return new CostCurve(rows, monotone(seconds));
+        CostMeasurement measurement = new CostMeasurement(engine, rows[rows.length - 1], clock);
+        double[] seconds = monotone(measurement.fastest(rows, ROUNDS));
+        int context = measurement.context;
+        return new CostCurve(rows, seconds, context, measurement.growth(new CostCurve(rows, seconds), largest));
+    }
+
+    /** How much slower steps get per row of context, from a second and longer one; 0 where the pool is too short to tell. */
+    private double growth(CostCurve curve, int largest) {
+        int longer = Math.min(LONG_CONTEXT, engine.shape().maxLength() - largest);
+        int further = longer - context;
+        if (further < context) {
+            return 0;
+        }
+        context = longer;
+        int[] rows = Arrays.stream(GROWTH_ROWS).filter(count -> count <= largest).toArray();
+        double[] seconds = fastest(rows, GROWTH_ROUNDS);
+        double slower = 0;
+        for (int i = 0; i < rows.length; i++) {
+            slower += seconds[i] / curve.at(rows[i]) - 1;
+        }
+        return Math.max(0, slower / rows.length / further);
     }
 
     /** Whether a few steps, of the fewest rows and of a few, take about what a curve says. */

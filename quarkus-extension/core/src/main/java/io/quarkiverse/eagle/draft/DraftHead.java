@@ -27,9 +27,14 @@ final class DraftHead {
     private static final int INITIAL_READ = 256;
 
     private final Engine engine;
+    private final StepCosts costs;
     private final Slot[] slots;
     private final StepRequest request;
     private final StepResult[] results = new StepResult[2];
+    /** Rows of the step that was begun, all sequences' together. */
+    private int levelRows;
+    private double spent;
+    private long treeNanos;
     /** Null for an engine that drafts level by level. */
     private final TreeRequest tree;
     private final DraftedTree drafted;
@@ -76,8 +81,10 @@ final class DraftHead {
         }
     }
 
-    DraftHead(Engine engine) {
+    /** @param costs learn from every step */
+    DraftHead(Engine engine, StepCosts costs) {
         this.engine = engine;
+        this.costs = costs;
         EngineShape shape = engine.shape();
         this.slots = new Slot[shape.slots()];
         int levelRows = shape.topK() * shape.slots();
@@ -164,18 +171,22 @@ final class DraftHead {
     /** Runs the waiting rows of every sequence; afterwards they are final, and their last row's outputs are in the result. */
     StepResult extend(List<? extends Draftable> sequences) {
         beginExtension(sequences);
-        StepResult result = Steps.await(engine.step(request, results[0]));
+        StepResult result = run(results[0], levelRows);
         tookPending(sequences);
         return result;
     }
 
     private void beginExtension(List<? extends Draftable> sequences) {
         int rows = Engine.MIN_ROWS;
+        int context = 0;
         for (Draftable sequence : sequences) {
             rows = Math.max(rows, slots[sequence.slot()].pending);
+            context = Math.max(context, slots[sequence.slot()].rows);
         }
+        costs.context(context);
         int first = firstSlot(sequences);
         int batch = lastSlot(sequences) - first + 1;
+        levelRows = batch * rows;
         request.begin(first, batch, rows, 0, rows, 1);
         parkIdleSlots(first, batch);
         int width = engine.shape().featureSize();
@@ -222,7 +233,9 @@ final class DraftHead {
     /** Runs the waiting rows of every sequence and the levels that were asked for. */
     DraftedTree draftTree(List<? extends Draftable> sequences) {
         beginExtension(sequences);
+        long start = System.nanoTime();
         DraftedTree result = Steps.await(engine.treeDrafting().orElseThrow().draft(request, tree, drafted));
+        treeNanos = System.nanoTime() - start;
         tookPending(sequences);
         return result;
     }
@@ -238,6 +251,7 @@ final class DraftHead {
         int batch = lastSlot(sequences) - first + 1;
         int padded = batch * rows < Engine.MIN_ROWS ? Engine.MIN_ROWS : rows;
         int columns = window - rows + padded;
+        levelRows = batch * padded;
         request.begin(first, batch, padded, 0, columns, padded);
         parkIdleSlots(first, batch);
         for (int b = 0; b < batch; b++) {
@@ -248,7 +262,32 @@ final class DraftHead {
 
     /** Runs the level that was begun; the result of the level before stays readable. */
     StepResult runLevel(StepResult before) {
-        return Steps.await(engine.step(request, results[before == results[0] ? 1 : 0]));
+        return run(results[before == results[0] ? 1 : 0], levelRows);
+    }
+
+    private StepResult run(StepResult into, int rows) {
+        long start = System.nanoTime();
+        StepResult result = Steps.await(engine.step(request, into));
+        costs.took(rows, System.nanoTime() - start);
+        spent += costs.latest(rows);
+        return result;
+    }
+
+    /**
+     * Seconds of the last tree that was drafted in one request.
+     *
+     * @param expected what its steps were expected to cost one by one
+     */
+    double spentOnTree(double expected) {
+        costs.tookTogether(expected, treeNanos);
+        return costs.latest(Engine.MIN_ROWS);
+    }
+
+    /** Seconds of the steps since the last call. */
+    double takeSpent() {
+        double seconds = spent;
+        spent = 0;
+        return seconds;
     }
 
     /** Slots that take no part write behind their own rows. */

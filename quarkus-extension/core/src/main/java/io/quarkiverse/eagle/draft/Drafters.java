@@ -29,7 +29,7 @@ public final class Drafters {
      * @param economy of the draft head, null without one
      * @param draftModel cost of the draft model's steps, null without one
      */
-    public Drafters(String model, int slots, CostCurve target, EnginePair engines, SpeculationEconomy economy,
+    public Drafters(String model, int slots, StepCosts target, EnginePair engines, SpeculationEconomy economy,
             CostCurve draftModel) {
         this.model = model;
         add(new PlainDrafter());
@@ -45,11 +45,11 @@ public final class Drafters {
         }
         Engine language = engines.further().get(SpeculativeDrafter.NAME);
         if (language != null) {
-            add(new SpeculativeDrafter(language, new SpeculationEconomy(target, draftModel, List.of())));
+            add(new SpeculativeDrafter(language, new SpeculationEconomy(target, new StepCosts(draftModel), List.of())));
         }
         Engine draft = engines.draft();
         if (draft != null) {
-            DraftHead head = new DraftHead(draft);
+            DraftHead head = new DraftHead(draft, economy.draft());
             add(new EagleDrafter(head, economy));
             add(new MixedDrafter(slots, new EagleDrafter(head, economy), economy,
                     new PromptLookupDrafter(slots, free(target)), free(target)));
@@ -60,8 +60,8 @@ public final class Drafters {
     }
 
     /** Decides about proposals that cost nothing, or are paid already. */
-    private static SpeculationEconomy free(CostCurve target) {
-        return new SpeculationEconomy(target, FREE, List.of());
+    private static SpeculationEconomy free(StepCosts target) {
+        return new SpeculationEconomy(target, new StepCosts(FREE), List.of());
     }
 
     private void add(Drafter drafter) {

@@ -52,6 +52,7 @@ public final class EagleDrafter implements Drafter {
         private double spent;
         private int batch;
         private boolean drafted;
+        private final ChosenPath chosen = new ChosenPath();
         private final LevelForecast forecast = new LevelForecast(DEEPEST - 1);
 
         Slot(int staticNodes) {
@@ -61,7 +62,7 @@ public final class EagleDrafter implements Drafter {
 
     /** @param economy decides the budget of sequences that fix none */
     public EagleDrafter(Engine engine, SpeculationEconomy economy) {
-        this(new DraftHead(engine), economy);
+        this(new DraftHead(engine, economy.draft()), economy);
     }
 
     EagleDrafter(DraftHead head, SpeculationEconomy economy) {
@@ -111,14 +112,19 @@ public final class EagleDrafter implements Drafter {
     @Override
     public void observe(Draftable sequence, StepResult result, int b, int row, int nextToken) {
         head.observe(sequence, result, b, row, nextToken);
+        slots[sequence.slot()].chosen.chose(nextToken);
     }
 
     @Override
     public void propose(List<? extends Draftable> sequences) {
         int adaptive = 0;
         for (Draftable sequence : sequences) {
+            Slot slot = slots[sequence.slot()];
+            if (economy != null && slot.drafted && sequence.budget() == null) {
+                slot.chosen.teach(economy, sequence.tree());
+            }
             sequence.tree().clear();
-            slots[sequence.slot()].drafted = false;
+            slot.drafted = false;
             if (sequence.budget() == null) {
                 adaptive++;
             }
@@ -134,8 +140,9 @@ public final class EagleDrafter implements Drafter {
 
     /** @return seconds that the steps cost */
     private double growByLevels(List<? extends Draftable> sequences) {
+        head.takeSpent();
         StepResult result = head.extend(sequences);
-        double spent = cost(Engine.MIN_ROWS);
+        double spent = head.takeSpent();
         firstLevel(sequences, result);
         int level = 1;
         int window = 0;
@@ -147,7 +154,7 @@ public final class EagleDrafter implements Drafter {
             levelOffsets[level - 1] = window;
             window += rows;
             result = expand(sequences, rows, window, level, result);
-            spent += cost(Math.max(Engine.MIN_ROWS, rows * sequences.size()));
+            spent += head.takeSpent();
             level++;
         }
         return spent;
@@ -156,7 +163,7 @@ public final class EagleDrafter implements Drafter {
     /**
      * Grows the trees of all sequences in one request.
      *
-     * @return seconds that its steps would cost one by one
+     * @return seconds that it took
      */
     private double growAtOnce(List<? extends Draftable> sequences) {
         int first = DraftHead.firstSlot(sequences);
@@ -170,14 +177,15 @@ public final class EagleDrafter implements Drafter {
             return growByLevels(sequences);
         }
         DraftedTree drafted = head.draftTree(sequences);
-        double spent = cost(Engine.MIN_ROWS);
+        double spent = economy.draft().at(Engine.MIN_ROWS);
         for (Draftable sequence : sequences) {
             Slot slot = slots[sequence.slot()];
             slot.drafted = true;
             slot.forecast.begin();
             slot.tree.begin();
+            slot.chosen.begin();
             for (int i = 0; i < topK(sequence); i++) {
-                slot.tree.addToRoot(drafted.topId(sequence.slot() - first, 0, i),
+                addFirst(slot, drafted.topId(sequence.slot() - first, 0, i),
                         drafted.topLogit(sequence.slot() - first, 0, i));
             }
         }
@@ -190,7 +198,7 @@ public final class EagleDrafter implements Drafter {
                 }
             }
             row += request.rows(level);
-            spent += cost(Math.max(Engine.MIN_ROWS, request.rows(level) * sequences.size()));
+            spent += economy.draft().at(Math.max(Engine.MIN_ROWS, request.rows(level) * sequences.size()));
         }
         for (Draftable sequence : sequences) {
             if (sequence.budget() == null) {
@@ -199,7 +207,7 @@ public final class EagleDrafter implements Drafter {
                 slot.forecast.learn();
             }
         }
-        return spent;
+        return head.spentOnTree(spent);
     }
 
     /** Takes over which nodes were expanded, in the rows from {@code row} on, and their children. */
@@ -233,11 +241,6 @@ public final class EagleDrafter implements Drafter {
         return sequence.budget() != null ? topK : economy.expansion(slots[sequence.slot()].nodes, topK);
     }
 
-    /** Seconds of a step of the head; nobody asks for them where the shape is given. */
-    private double cost(int rows) {
-        return economy == null ? 0 : economy.draft().at(rows);
-    }
-
     private void firstLevel(List<? extends Draftable> sequences, StepResult result) {
         int first = DraftHead.firstSlot(sequences);
         for (Draftable sequence : sequences) {
@@ -245,12 +248,18 @@ public final class EagleDrafter implements Drafter {
             slot.drafted = true;
             slot.growing = true;
             slot.tree.begin();
+            slot.chosen.begin();
             int topK = topK(sequence);
             for (int i = 0; i < topK; i++) {
-                slot.tree.addToRoot(result.topId(sequence.slot() - first, 0, i),
+                addFirst(slot, result.topId(sequence.slot() - first, 0, i),
                         result.topLogit(sequence.slot() - first, 0, i));
             }
         }
+    }
+
+    private static void addFirst(Slot slot, int token, float value) {
+        slot.tree.addToRoot(token, value);
+        slot.chosen.first(token, value);
     }
 
     private int topK(Draftable sequence) {

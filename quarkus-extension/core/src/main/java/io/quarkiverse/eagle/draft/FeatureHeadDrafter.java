@@ -49,7 +49,7 @@ abstract sealed class FeatureHeadDrafter implements Drafter permits MedusaDrafte
     }
 
     /** @param slots sequences that decode at once */
-    FeatureHeadDrafter(String name, Engine engine, int slots, CostCurve target) {
+    FeatureHeadDrafter(String name, Engine engine, int slots, StepCosts target) {
         this.name = name;
         this.engine = engine;
         EngineShape shape = engine.shape();
@@ -57,7 +57,7 @@ abstract sealed class FeatureHeadDrafter implements Drafter permits MedusaDrafte
         this.slots = new Slot[slots];
         this.request = new StepRequest(shape, shape.slots(), rows, shape.maxRows());
         this.result = new StepResult(shape, rows, rows);
-        this.economy = new SpeculationEconomy(target, measure(), List.of());
+        this.economy = new SpeculationEconomy(target, new StepCosts(measure()), List.of());
     }
 
     /** Seconds of a step by its nodes, the fastest of a few; the first one only warms up. */

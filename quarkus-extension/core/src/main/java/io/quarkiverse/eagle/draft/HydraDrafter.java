@@ -21,7 +21,7 @@ public final class HydraDrafter extends FeatureHeadDrafter {
      * @param slots sequences that decode at once
      * @param target cost of the target's steps
      */
-    public HydraDrafter(Engine engine, int slots, CostCurve target) {
+    public HydraDrafter(Engine engine, int slots, StepCosts target) {
         super(NAME, engine, slots, target);
         this.path = new int[heads()];
     }

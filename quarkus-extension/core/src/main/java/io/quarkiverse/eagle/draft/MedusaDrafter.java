@@ -19,7 +19,7 @@ public final class MedusaDrafter extends FeatureHeadDrafter {
      * @param slots sequences that decode at once
      * @param target cost of the target's steps
      */
-    public MedusaDrafter(Engine engine, int slots, CostCurve target) {
+    public MedusaDrafter(Engine engine, int slots, StepCosts target) {
         super(NAME, engine, slots, target);
     }
 

@@ -17,25 +17,30 @@ public final class SpeculationEconomy {
     private static final double MARGIN = 1.03;
     /** How much one more cycle counts in running means. */
     private static final double RATE = 0.05;
-    /** Cycles without drafting after it did not pay, before it is tried again. */
-    private static final int PAUSE = 48;
     /** Cycles of a try before it is judged. */
-    private static final int TRIAL = 12;
+    private static final int TRIAL = 4;
+    /** Cycles over which gains and losses are remembered, as the share that one keeps of the next. */
+    private static final double KEEP = 0.96;
+    /** Least and most cycles without drafting after it did not pay, before it is tried again. */
+    private static final int SHORTEST_PAUSE = 32;
+    private static final int LONGEST_PAUSE = 4096;
+    /** Share of the time that tries may cost: what one lost is paid back by a pause so long. */
+    private static final double LOSS_ALLOWED = 0.01;
+    private static final int LONGEST_BACK_OFF = 4;
     /** Candidates of a tree that are looked at, the best ones. */
     static final int MOST_CANDIDATES = 64;
-    private static final int TABULATED_ROWS = 1024;
 
-    private final CostCurve target;
-    private final CostCurve draft;
+    private final StepCosts target;
+    private final StepCosts draft;
+    private final ValueCalibration calibration = new ValueCalibration();
     private double correction = 1;
     private double best = 0.4;
     private double second = 0.15;
-    private double tokensPerCycle;
-    private double secondsPerCycle;
-    private int trial;
+    /** Seconds that drafting has won against plain decoding lately, negative when it lost; and how long it was tried. */
+    private double won;
+    private double trial;
     private int paused;
-    /** Seconds of a target's step by its rows, looked up for every number of nodes at every level. */
-    private final double[] targetSeconds = new double[TABULATED_ROWS];
+    private int backOff = 1;
     /** Chances of the ranked candidates to be accepted; and of these and the children that another level would bring. */
     private final double[] chances = new double[MOST_CANDIDATES];
     private final double[] merged = new double[MOST_CANDIDATES];
@@ -44,13 +49,18 @@ public final class SpeculationEconomy {
 
     /** @param prior measured mean tokens per cycle of the draft by number of nodes, may be empty */
     public SpeculationEconomy(CostCurve target, CostCurve draft, List<BundleManifest.Acceptance> prior) {
+        this(new StepCosts(target), new StepCosts(draft), prior);
+    }
+
+    /**
+     * @param target costs that live steps keep fresh, as those of {@code draft}
+     * @param prior measured mean tokens per cycle of the draft by number of nodes, may be empty
+     */
+    public SpeculationEconomy(StepCosts target, StepCosts draft, List<BundleManifest.Acceptance> prior) {
         this.target = target;
         this.draft = draft;
-        for (int rows = 1; rows < TABULATED_ROWS; rows++) {
-            targetSeconds[rows] = target.at(rows);
-        }
         // Where the prior sees no gain, plain decoding comes first and drafting gets its try later.
-        this.paused = prior.isEmpty() || prior.stream().anyMatch(this::pays) ? 0 : PAUSE;
+        this.paused = prior.isEmpty() || prior.stream().anyMatch(this::pays) ? 0 : SHORTEST_PAUSE;
     }
 
     private boolean pays(BundleManifest.Acceptance prior) {
@@ -63,11 +73,11 @@ public final class SpeculationEconomy {
         return target.at(Math.max(2, batch));
     }
 
-    public CostCurve target() {
+    public StepCosts target() {
         return target;
     }
 
-    public CostCurve draft() {
+    public StepCosts draft() {
         return draft;
     }
 
@@ -77,8 +87,7 @@ public final class SpeculationEconomy {
             paused--;
             if (paused == 0) {
                 trial = 0;
-                tokensPerCycle = 0;
-                secondsPerCycle = 0;
+                won = 0;
             }
             return false;
         }
@@ -153,19 +162,27 @@ public final class SpeculationEconomy {
         return size;
     }
 
+    /** A candidate that ranks lower never gets a higher chance, whatever its bucket has seen. */
     private void estimate(float[] ranked, int count) {
+        double least = 1;
         for (int i = 0; i < count; i++) {
-            chances[i] = chance(ranked[i]);
+            least = Math.min(least, chance(ranked[i]));
+            chances[i] = least;
         }
     }
 
     /** A value of the draft as an estimate of acceptance, a log-probability too: corrected by what was accepted before. */
     float calibrated(float logProbability) {
-        return Math.min(0, logProbability + (float) Math.log(correction));
+        return Math.min(0, logProbability + (float) Math.log(calibration.correction(logProbability, correction)));
     }
 
     private double chance(float logProbability) {
-        return Math.min(1, correction * Math.exp(logProbability));
+        return Math.min(1, calibration.correction(logProbability, correction) * Math.exp(logProbability));
+    }
+
+    /** Learns what a value is worth: a node of this cumulative log-probability was accepted or not. */
+    public void saw(float logProbability, boolean accepted) {
+        calibration.saw(logProbability, accepted);
     }
 
     /** How many of the candidates bring most tokens per second. */
@@ -175,7 +192,7 @@ public final class SpeculationEconomy {
         double expected = 1;
         for (int n = 1; n <= count; n++) {
             expected += chances[n - 1];
-            double r = expected / (spent + target(batch * (n + 1)));
+            double r = expected / (spent + target.at(batch * (n + 1)));
             if (r > rate) {
                 rate = r;
                 nodes = n;
@@ -186,7 +203,7 @@ public final class SpeculationEconomy {
 
     private double bestRate(double[] chances, int count, int batch, double spent) {
         int nodes = bestNodes(chances, count, batch, spent);
-        return tokens(chances, nodes) / (spent + (nodes == 0 ? plain(batch) : target(batch * (nodes + 1))));
+        return tokens(chances, nodes) / (spent + (nodes == 0 ? plain(batch) : target.at(batch * (nodes + 1))));
     }
 
     /** The target's own token, and those that the best candidates bring. */
@@ -198,22 +215,33 @@ public final class SpeculationEconomy {
         return expected;
     }
 
-    private double target(int rows) {
-        return rows < TABULATED_ROWS ? targetSeconds[rows] : target.at(rows);
-    }
-
-    /** Learns from a verified tree: tokens that it promised and brought, and the seconds that the cycle's steps cost. */
+    /**
+     * Learns from a verified tree, once per sequence of the step: tokens that it promised and brought, and what it cost. The
+     * target's step counts with its measured time.
+     *
+     * @param spent measured seconds of drafting in this cycle
+     */
     public void learn(double promised, int emitted, double spent, int nodes, int batch) {
         if (nodes > 0 && promised > 1) {
             double ratio = (emitted - 1) / (promised - 1);
             correction = Math.max(0.3, Math.min(1.5, correction * (1 + RATE * (Math.min(2, ratio) - 1))));
         }
-        double seconds = spent + target.at(Math.max(2, batch * (nodes + 1)));
-        tokensPerCycle += RATE * (emitted - tokensPerCycle);
-        secondsPerCycle += RATE * (seconds - secondsPerCycle);
-        trial++;
-        if (trial >= TRIAL && tokensPerCycle / secondsPerCycle < 1 / plain(batch)) {
-            paused = PAUSE;
+        double seconds = spent + target.latest(Math.max(2, batch * (nodes + 1)));
+        // Every sequence of a step has a share in whether the step as a whole was faster.
+        double share = 1.0 / batch;
+        won = won * Math.pow(KEEP, share) + share * (emitted * plain(batch) - seconds);
+        trial += share;
+        if (trial >= TRIAL && won < 0) {
+            pause(plain(batch));
+        } else if (trial >= 1 / (1 - KEEP)) {
+            backOff = 1;
         }
+    }
+
+    /** Long enough that what was lost is a small share of the time until the next try; longer while tries fail one by one. */
+    private void pause(double plain) {
+        double cycles = Math.max(SHORTEST_PAUSE, -won / plain / LOSS_ALLOWED);
+        paused = (int) Math.min(LONGEST_PAUSE, backOff * cycles);
+        backOff = Math.min(LONGEST_BACK_OFF, 2 * backOff);
     }
 }

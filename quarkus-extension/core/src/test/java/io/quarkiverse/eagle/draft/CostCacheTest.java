@@ -98,4 +98,24 @@ class CostCacheTest {
         CostCache cache = new CostCache(blocked, "machine");
         assertThat(cache.curve("engine", engine, 64, () -> now).at(8)).isCloseTo(0.008, within(1e-9));
     }
+
+    @Test
+    void whatARunLearnedIsWhereTheNextOneBegins() {
+        CostCurve measured = curve();
+        double[] learned = measured.seconds().clone();
+        learned[4] *= 1.1;
+        new CostCache(folder, "machine").keep("bundle target", new CostCurve(measured.rows(), learned, 64, 0.001));
+        assertThat(curve().seconds()).containsExactly(learned);
+        assertThat(curve().growth()).isEqualTo(0.001);
+    }
+
+    @Test
+    void measuresHowCostsGrowWithTheContext() {
+        ToyTarget deep = new ToyTarget(ToyLanguage.endless(), 1, 1024, 64, 4, true);
+        deep.beforeEveryStep(
+                request -> now += (long) (1_000_000 * request.rows() * (1 + 0.001 * request.windowStart().get(0))));
+        CostCurve curve = new CostCache(folder, "deep").curve("bundle", deep, 64, () -> now);
+        assertThat(curve.growthAt(curve.context() + 100) - 1).isCloseTo(100 * 0.001 / (1 + 0.001 * curve.context()),
+                within(1e-6));
+    }
 }

@@ -2,7 +2,9 @@ package io.quarkiverse.eagle.draft;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Comparator;
 import java.util.List;
+import java.util.PriorityQueue;
 import java.util.stream.IntStream;
 
 import org.junit.jupiter.api.Test;
@@ -105,5 +107,33 @@ class SpeculationEconomyTest {
         List<BundleManifest.Acceptance> weak = List.of(new BundleManifest.Acceptance(7, 1.5));
         assertThat(new SpeculationEconomy(DEAR_ROWS, CHEAP_DRAFT, weak).draftsNow()).isFalse();
         assertThat(new SpeculationEconomy(FREE_ROWS, CHEAP_DRAFT, weak).draftsNow()).isTrue();
+    }
+
+    @Test
+    void verifiesFewNodesWithoutMatrixInstructionsAndManyWithThem() {
+        float[] good = bestOfATree(0.62, 0.2, 0.08);
+        int avx2 = economy(new CostCurve(ROWS, new double[] { 8.3e-3, 9.1e-3, 14.7e-3, 23.8e-3, 43.6e-3, 73.1e-3 }))
+                .choose(good, good.length, 1, 0.003);
+        int amx = economy(new CostCurve(ROWS, new double[] { 7.0e-3, 7.1e-3, 7.7e-3, 8.8e-3, 12.4e-3, 20e-3 }))
+                .choose(good, good.length, 1, 0.003);
+        assertThat(avx2).isBetween(3, 8);
+        assertThat(amx).isGreaterThanOrEqualTo(15);
+    }
+
+    /** The values of the best nodes of a tree whose nodes all have children of these chances. */
+    private static float[] bestOfATree(double... children) {
+        PriorityQueue<Double> open = new PriorityQueue<>(Comparator.reverseOrder());
+        open.add(1.0);
+        float[] ranked = new float[SpeculationEconomy.MOST_CANDIDATES];
+        for (int i = -1; i < ranked.length; i++) {
+            double value = open.remove();
+            for (double child : children) {
+                open.add(value * child);
+            }
+            if (i >= 0) {
+                ranked[i] = (float) Math.log(value);
+            }
+        }
+        return ranked;
     }
 }

@@ -55,6 +55,9 @@ final class BenchCommand implements Callable<Integer> {
             + " (default: ${DEFAULT-VALUE}).")
     private int concurrency;
 
+    @Option(names = "--profile", description = "Print where the time of the cycles went.")
+    private boolean profile;
+
     @Option(names = "--out", paramLabel = "DIR", description = "Where report.json and report.html are written.")
     private Path out;
 
@@ -140,11 +143,24 @@ final class BenchCommand implements Callable<Integer> {
             terminal.out().printf("%-24s %-24s %8s %8.2f %10.1f %7.2fx%n", total.drafter(), "mean of the tasks", "",
                     total.tau(), total.tokensPerSecond(), total.speedup());
         }
+        if (profile) {
+            printProfile(report);
+        }
         terminal.out().printf("%n%s%n", report.differences() == 0 ? "Every output equals plain decoding's, token for token."
                 : report.differences() + " outputs differ from plain decoding's.");
         if (out != null) {
             terminal.out().printf("Written: %s, %s%n", out.resolve("report.json"), out.resolve("report.html"));
         }
         terminal.out().flush();
+    }
+
+    /** The shares of a row add up to the whole; a step at a Triton server includes the way there and back. */
+    private void printProfile(BenchReport report) {
+        terminal.out().printf("%n%-24s %8s %10s %10s %10s%n", "time of the cycles", "nodes", "draft", "verify", "host");
+        for (BenchReport.Total total : report.totals()) {
+            double[] percent = total.times().percent();
+            terminal.out().printf("%-24s %8.1f %9.1f%% %9.1f%% %9.1f%%%n", total.drafter(), total.nodes(), percent[0],
+                    percent[1], percent[2]);
+        }
     }
 }

@@ -115,8 +115,8 @@ final class ModelChecks {
             return;
         }
         note.accept(Check.ok("decoding", rate(plain) + "; " + rate(drafted) + "; the same text"));
-        note.accept(Check.ok("cost", "target " + curve(model.economy().target()) + "; draft "
-                + curve(model.economy().draft())));
+        note.accept(Check.ok("cost", "target " + curve(model.economy().target().curve()) + "; draft "
+                + curve(model.economy().draft().curve())));
         double nodes = verified[1] == 0 ? 0 : verified[0] / (double) verified[1];
         double gain = plain.tokensPerSecond() == 0 ? 0 : drafted.tokensPerSecond() / plain.tokensPerSecond();
         String detail = String.format(Locale.ROOT, "%.1f nodes a cycle, τ %.2f, %.2f times plain decoding on one answer",

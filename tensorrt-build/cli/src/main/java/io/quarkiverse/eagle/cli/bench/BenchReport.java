@@ -29,20 +29,36 @@ public record BenchReport(Machine machine, String model, double temperature, int
      * @param speedup plain decoding's seconds per token divided by this drafter's
      * @param nodes mean nodes that a cycle verified
      * @param acceptanceByDepth of the trees that reached a depth, 1 first, the share that was accepted down to it
+     * @param times where the cycles' time went
      */
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
     public record Run(String drafter, String task, int prompts, int tokens, int cycles, double tau, double seconds,
-            double promptSeconds, double tokensPerSecond, double speedup, double nodes, double[] acceptanceByDepth) {
+            double promptSeconds, double tokensPerSecond, double speedup, double nodes, double[] acceptanceByDepth,
+            Times times) {
     }
 
     /**
      * One drafter over all tasks.
      *
-     * @param acceptanceByDepth as of a run
+     * @param nodes as of a run, as are {@code acceptanceByDepth} and {@code times}
      */
     @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
     public record Total(String drafter, double tau, double speedup, double tokensPerSecond,
-            double[] acceptanceByDepth) {
+            double nodes, double[] acceptanceByDepth, Times times) {
+    }
+
+    /**
+     * Seconds of draft-verify cycles: the draft's steps, the target's, and everything else that the decode loop did or awaited.
+     */
+    @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+    public record Times(double draftSeconds, double verifySeconds, double hostSeconds) {
+
+        /** Shares of draft, verify and host in percent; they add up to 100. */
+        public double[] percent() {
+            double all = draftSeconds + verifySeconds + hostSeconds;
+            return all == 0 ? new double[3]
+                    : new double[] { 100 * draftSeconds / all, 100 * verifySeconds / all, 100 * hostSeconds / all };
+        }
     }
 
     /** Milliseconds of a step by its rows. */

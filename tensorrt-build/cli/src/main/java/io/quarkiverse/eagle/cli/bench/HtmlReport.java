@@ -36,6 +36,7 @@ public final class HtmlReport {
         if (report.costs() != null) {
             html.costCurve();
         }
+        html.times();
         html.table();
         html.page.append("</body></html>\n");
         return html.page.toString();
@@ -193,6 +194,17 @@ public final class HtmlReport {
 
     private static String colour(int i) {
         return COLOURS.get(i % COLOURS.size());
+    }
+
+    private void times() {
+        page.append("<h2>Where the time of the cycles goes</h2><table><tr><th>drafter</th><th></th><th>nodes</th>")
+                .append("<th>draft</th><th>verify</th><th>host</th></tr>");
+        for (BenchReport.Total total : report.totals()) {
+            double[] percent = total.times().percent();
+            svg("<tr><td>%s</td><td></td><td>%.1f</td><td>%.1f %%</td><td>%.1f %%</td><td>%.1f %%</td></tr>",
+                    Html.text(total.drafter()), total.nodes(), percent[0], percent[1], percent[2]);
+        }
+        page.append("</table>");
     }
 
     private void table() {

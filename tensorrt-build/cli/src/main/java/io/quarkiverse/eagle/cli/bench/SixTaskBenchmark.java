@@ -198,15 +198,20 @@ public final class SixTaskBenchmark {
                 BenchReport.Run run = new BenchReport.Run(contender.label(), task, sum.prompts, sum.tokens, sum.cycles,
                         sum.afterFirst / (double) sum.cycles, sum.seconds, sum.promptSeconds, sum.counted / sum.seconds,
                         (base.seconds / base.counted) / (sum.seconds / sum.counted),
-                        sum.depths.nodes() / (double) sum.cycles, sum.depths.acceptance());
+                        sum.depths.nodes() / (double) sum.cycles, sum.depths.acceptance(), sum.depths.times());
                 runs.add(run);
                 tau += run.tau() / tasks.size();
                 speedup += run.speedup() / tasks.size();
                 rate += run.tokensPerSecond() / tasks.size();
             }
             DepthCounts depths = new DepthCounts();
-            sums.get(contender.label()).values().forEach(sum -> depths.add(sum.depths));
-            totals.add(new BenchReport.Total(contender.label(), tau, speedup, rate, depths.acceptance()));
+            int cycles = 0;
+            for (Sum sum : sums.get(contender.label()).values()) {
+                depths.add(sum.depths);
+                cycles += sum.cycles;
+            }
+            totals.add(new BenchReport.Total(contender.label(), tau, speedup, rate, depths.nodes() / (double) cycles,
+                    depths.acceptance(), depths.times()));
         }
         return new BenchReport(machine(), model.name(), options.temperature(), options.maxTokens(), concurrency, runs, totals,
                 differences, costs());
@@ -216,8 +221,8 @@ public final class SixTaskBenchmark {
         if (model.economy() == null) {
             return null;
         }
-        CostCurve target = model.economy().target();
-        CostCurve draft = model.economy().draft();
+        CostCurve target = model.economy().target().curve();
+        CostCurve draft = model.economy().draft().curve();
         return new BenchReport.Costs(target.rows(), milliseconds(target), draft.rows(), milliseconds(draft));
     }
 

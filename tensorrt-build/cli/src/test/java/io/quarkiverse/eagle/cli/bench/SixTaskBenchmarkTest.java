@@ -48,6 +48,10 @@ class SixTaskBenchmarkTest {
 
         assertThat(report.differences()).isZero();
         assertThat(report.runs()).extracting(BenchReport.Run::task).hasSize(6 * (CONTENDERS.size() + 1));
+        assertThat(report.runs()).allSatisfy(run -> assertThat(
+                run.times().draftSeconds() + run.times().verifySeconds() + run.times().hostSeconds())
+                .as("the parts of the cycles, against the time of decoding").isBetween(0.7 * run.seconds(),
+                        1.2 * run.seconds()));
         // The head's card gives 2.0 on the mean of other prompts; a tenth less would be a fault of alignment.
         assertThat(report.totals()).filteredOn(total -> total.drafter().equals("paper")).singleElement()
                 .satisfies(total -> assertThat(total.tau()).isGreaterThan(1.9));
