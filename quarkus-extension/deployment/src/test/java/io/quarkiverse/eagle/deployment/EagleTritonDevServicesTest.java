@@ -45,6 +45,8 @@ class EagleTritonDevServicesTest {
             .overrideConfigKey("quarkus.eagle.slots", "2")
             .overrideConfigKey("quarkus.eagle.devservices.triton.server", "local")
             .overrideConfigKey("quarkus.eagle.\"here\".slots", "1")
+            .overrideConfigKey("quarkus.eagle.\"beside\".engine", "triton")
+            .overrideConfigKey("quarkus.eagle.\"beside\".slots", "4")
             .overrideConfigKey("quarkus.eagle.health.timeout", "2s")
             .overrideConfigKey("quarkus.eagle.health.valid-for", "100ms");
 
@@ -54,6 +56,11 @@ class EagleTritonDevServicesTest {
     @Inject
     @Eagle("here")
     EagleModel local;
+
+    /** Both want more slots than the bundle has of its own. */
+    @Inject
+    @Eagle("beside")
+    EagleModel besideRemote;
 
     private static void skipWithoutServer() {
         try {
@@ -76,6 +83,7 @@ class EagleTritonDevServicesTest {
             int[] here = local.generate(question(options)).await().atMost(LONG).tokenIds();
             List<GeneratedToken> streamed = remote.stream(question(options)).collect().asList().await().atMost(LONG);
             assertThat(streamed.stream().mapToInt(GeneratedToken::id).toArray()).isEqualTo(here);
+            assertThat(besideRemote.generate(question(options)).await().atMost(LONG).tokenIds()).isEqualTo(here);
         }
     }
 

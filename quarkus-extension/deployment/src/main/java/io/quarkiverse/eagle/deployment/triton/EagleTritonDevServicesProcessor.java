@@ -38,6 +38,7 @@ class EagleTritonDevServicesProcessor {
     private static final Path GPU = Path.of("/dev/nvidia0");
     private static final String ENGINE = "engine";
     private static final String ENDPOINTS = "triton.endpoints";
+    private static final String TLS = "triton.tls-configuration-name";
 
     @BuildStep
     void tritonServers(EagleBuildTimeConfig config, EagleModelsBuildItem models, DockerStatusBuildItem docker,
@@ -49,11 +50,15 @@ class EagleTritonDevServicesProcessor {
                 .produce(service(bundle, names, config.devservices().triton(), docker)));
     }
 
-    /** Models that want a server, by their bundle: models of one bundle share a server, and lease slots of it. */
+    /**
+     * Models that want a server, by their bundle: models of one bundle share a server, and lease slots of it. These servers do
+     * not encrypt, so a model that wants TLS keeps to its own.
+     */
     private static Map<Path, List<String>> byBundle(EagleModelsBuildItem models) {
         Map<Path, List<String>> byBundle = new LinkedHashMap<>();
         for (String name : models.names()) {
-            if ("triton".equalsIgnoreCase(property(name, ENGINE)) && property(name, ENDPOINTS) == null) {
+            if ("triton".equalsIgnoreCase(property(name, ENGINE)) && property(name, ENDPOINTS) == null
+                    && property(name, TLS) == null) {
                 String bundle = property(name, "bundle");
                 Path folder = bundle != null ? Path.of(bundle)
                         : DefaultBundle.ensure(DefaultBundle.cacheFolder(), ProgressListener.NONE);
@@ -72,7 +77,7 @@ class EagleTritonDevServicesProcessor {
 
     private static DevServicesResultBuildItem service(Path bundle, List<String> names,
             EagleBuildTimeConfig.TritonDevServicesConfig config, DockerStatusBuildItem docker) {
-        TritonService service = choose(bundle, config, docker);
+        TritonService service = choose(bundle, slots(bundle, names), config, docker);
         boolean embedded = service instanceof EmbeddedInstead;
         Map<String, Function<TritonService, String>> properties = new HashMap<>();
         for (String name : names) {
@@ -80,19 +85,29 @@ class EagleTritonDevServicesProcessor {
         }
         String served = String.join(", ", names);
         return DevServicesResultBuildItem.owned().feature("eagle").serviceName("triton for " + served)
-                .description("Engines of " + served).serviceConfig(Map.of("bundle", bundle, "server", service.getClass()))
+                .description("Engines of " + served)
+                .serviceConfig(Map.of("bundle", bundle, "server", service.getClass(), "slots", slots(bundle, names)))
                 .startable(() -> service)
                 .postStartHook(started -> LOG.info("Dev Services for " + served + ": " + started.description()))
                 .configProvider(properties)
                 .highPriorityConfig(embedded ? properties.keySet() : Set.of()).build();
     }
 
-    private static TritonService choose(Path bundle, EagleBuildTimeConfig.TritonDevServicesConfig config,
+    /** Room for all models at once, for each leases as many slots as it is configured to have. */
+    private static int slots(Path bundle, List<String> names) {
+        int ofBundle = Bundle.openText(bundle).manifest().slots();
+        return names.stream().mapToInt(name -> {
+            String slots = property(name, "slots");
+            return slots == null ? ofBundle : Integer.parseInt(slots);
+        }).sum();
+    }
+
+    private static TritonService choose(Path bundle, int slots, EagleBuildTimeConfig.TritonDevServicesConfig config,
             DockerStatusBuildItem docker) {
         TritonServerKind kind = config.server();
         if (kind == TritonServerKind.CONTAINER || kind == TritonServerKind.AUTO && suitsGpu(bundle)
                 && Files.exists(GPU) && docker.isContainerRuntimeAvailable()) {
-            return new TritonContainer(config.imageName(), bundle);
+            return new TritonContainer(config.imageName(), bundle, slots);
         }
         if (kind == TritonServerKind.EMBEDDED) {
             return new EmbeddedInstead("quarkus.eagle.devservices.triton.server is embedded");
@@ -101,7 +116,7 @@ class EagleTritonDevServicesProcessor {
             if (!ServerInstallation.isThere(DefaultBundle.cacheFolder())) {
                 LOG.info("Installing a Triton server into the user's cache, once; this takes a minute or two");
             }
-            return new LocalTriton(ServerInstallation.ensure(DefaultBundle.cacheFolder()), bundle);
+            return new LocalTriton(ServerInstallation.ensure(DefaultBundle.cacheFolder()), bundle, slots);
         } catch (ServerUnavailableException e) {
             if (kind == TritonServerKind.LOCAL) {
                 throw e;

@@ -14,10 +14,13 @@ final class LocalTriton implements TritonService {
 
     private final ServerInstallation installation;
     private final Path bundle;
+    private final int slots;
     private ServiceFolder folder;
     private LocalTritonServer server;
 
-    LocalTriton(ServerInstallation installation, Path bundle) {
+    /** @param slots sequences of each KV pool */
+    LocalTriton(ServerInstallation installation, Path bundle, int slots) {
+        this.slots = slots;
         this.installation = installation;
         this.bundle = bundle;
     }
@@ -26,7 +29,7 @@ final class LocalTriton implements TritonService {
     public void start() {
         folder = ServiceFolder.create();
         HostOptions onCpu = HostOptions.onCpu();
-        new HostRepository(Bundle.open(bundle), new HostOptions(onCpu.runtime(), onCpu.gpu(), onCpu.slots(), onCpu.threads(),
+        new HostRepository(Bundle.open(bundle), new HostOptions(onCpu.runtime(), onCpu.gpu(), slots, onCpu.threads(),
                 onCpu.spinning(), onCpu.leaseSeconds(), bundle.toAbsolutePath())).write(folder.repository());
         server = LocalTritonServer.of(installation, folder.repository());
         server.start();

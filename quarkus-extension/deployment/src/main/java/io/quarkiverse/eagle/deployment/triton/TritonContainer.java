@@ -29,10 +29,13 @@ final class TritonContainer implements TritonService {
 
     private final String image;
     private final Path bundle;
+    private final int slots;
     private ServiceFolder folder;
     private GenericContainer<?> container;
 
-    TritonContainer(String image, Path bundle) {
+    /** @param slots sequences of each KV pool */
+    TritonContainer(String image, Path bundle, int slots) {
+        this.slots = slots;
         this.image = image;
         this.bundle = bundle;
     }
@@ -41,7 +44,7 @@ final class TritonContainer implements TritonService {
     public void start() {
         folder = ServiceFolder.create();
         HostOptions onCpu = HostOptions.onCpu();
-        new HostRepository(Bundle.open(bundle), new HostOptions(HostOptions.Runtime.ONNXRUNTIME_CUDA, 0, onCpu.slots(),
+        new HostRepository(Bundle.open(bundle), new HostOptions(HostOptions.Runtime.ONNXRUNTIME_CUDA, 0, slots,
                 onCpu.threads(), onCpu.spinning(), onCpu.leaseSeconds(), BUNDLE)).write(folder.repository());
         container = new GenericContainer<>(DockerImageName.parse(image))
                 .withExposedPorts(HTTP, GRPC)
