@@ -131,6 +131,13 @@ abstract sealed class FeatureHeadDrafter implements Drafter permits MedusaDrafte
         slot.drafted = false;
     }
 
+    /** Rows that are not observed are not missed: the last one always is. */
+    @Override
+    public int begin(Draftable sequence, int heldRows) {
+        begin(sequence);
+        return heldRows;
+    }
+
     @Override
     public void observe(Draftable sequence, StepResult step, int b, int row, int nextToken) {
         Slot slot = slot(sequence);

@@ -29,9 +29,11 @@ final class MergedTree {
      * Adds a node, or raises the value of the one that is there.
      *
      * @param parent a node, or {@link DraftTree#ROOT}
+     * @param estimate the node's value; cut to the parent's, for a node is accepted only where its parent is
      * @return the node
      */
-    int add(int token, int parent, float value) {
+    int add(int token, int parent, float estimate) {
+        float value = parent == DraftTree.ROOT ? estimate : Math.min(estimate, values[parent]);
         for (int node = parent + 1; node < size; node++) {
             if (parents[node] == parent && tokens[node] == token) {
                 values[node] = Math.max(values[node], value);

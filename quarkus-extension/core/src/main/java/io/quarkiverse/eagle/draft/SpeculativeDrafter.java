@@ -78,6 +78,13 @@ public final class SpeculativeDrafter implements Drafter {
         slot.chainLength = 0;
     }
 
+    /** Rows that are not observed are not missed: the draft model reads the sequence itself. */
+    @Override
+    public int begin(Draftable sequence, int heldRows) {
+        begin(sequence);
+        return heldRows;
+    }
+
     /** Nothing to learn: the pool is compared with the sequence's tokens before the next proposal. */
     @Override
     public void observe(Draftable sequence, StepResult step, int b, int row, int nextToken) {

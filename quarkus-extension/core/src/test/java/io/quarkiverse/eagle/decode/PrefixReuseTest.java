@@ -32,7 +32,8 @@ import io.quarkiverse.eagle.toy.ToyModel;
 class PrefixReuseTest {
 
     private static final Duration PATIENCE = Duration.ofSeconds(20);
-    private static final List<String> DRAFTERS = List.of("eagle2", "eagle", "pld", "lookahead", "mixed", "none");
+    private static final List<String> DRAFTERS = List.of("eagle2", "eagle", "pld", "lookahead", "mixed", "medusa", "hydra",
+            "speculative", "none");
     private static final GenerationOptions EAGLE = GenerationOptions.defaults().withDrafter("eagle2")
             .withBudget(new TreeBudget(20, 6, 4)).withMaxTokens(30);
 
@@ -52,7 +53,7 @@ class PrefixReuseTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = { "eagle2", "eagle", "pld", "lookahead", "mixed", "none" })
+    @ValueSource(strings = { "eagle2", "eagle", "pld", "lookahead", "mixed", "medusa", "hydra", "speculative", "none" })
     void theNextTurnOfAChatReadsOnlyWhatIsNew(String drafter) {
         GenerationOptions options = EAGLE.withDrafter(drafter);
         ToyLanguage language = ToyLanguage.endless();

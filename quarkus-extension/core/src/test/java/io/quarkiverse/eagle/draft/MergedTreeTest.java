@@ -8,6 +8,8 @@ import java.util.List;
 import java.util.Map;
 
 import io.quarkiverse.eagle.tree.DraftTree;
+import org.junit.jupiter.api.Test;
+
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
@@ -55,5 +57,21 @@ class MergedTreeTest {
             assertThat(tree.value(node)).isEqualTo(expected.get(path)).isEqualTo(best.get(node));
         }
         assertThat(taken).doesNotHaveDuplicates();
+    }
+
+    /** Calibrated values may rise along a path; a node is never taken without its parent all the same. */
+    @Test
+    void aNodeIsWorthNoMoreThanItsParent() {
+        MergedTree merged = new MergedTree();
+        int parent = merged.add(7, DraftTree.ROOT, -2);
+        merged.add(8, parent, -1);
+        merged.add(8, parent, -0.5f);
+        merged.rank(new float[4]);
+        DraftTree tree = new DraftTree();
+        merged.select(1, tree);
+        assertThat(tree.token(0)).isEqualTo(7);
+        merged.select(2, tree);
+        assertThat(tree.parent(1)).isZero();
+        assertThat(tree.value(1)).isEqualTo(-2);
     }
 }

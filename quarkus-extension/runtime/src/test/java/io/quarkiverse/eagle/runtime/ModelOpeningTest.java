@@ -56,7 +56,7 @@ class ModelOpeningTest {
 
     @Test
     void anUnknownDrafterNamesThePropertyAndTheChoices() {
-        assertThatThrownBy(() -> open(EagleConfig.DEFAULT_MODEL, Map.of("quarkus.eagle.drafter", "medusa")))
+        assertThatThrownBy(() -> open(EagleConfig.DEFAULT_MODEL, Map.of("quarkus.eagle.drafter", "abacus")))
                 .hasMessageContaining("quarkus.eagle.drafter")
                 .hasMessageContaining("eagle2").hasMessageContaining("none");
     }

@@ -90,8 +90,9 @@ class FurtherDraftersTest {
         assertThat(run(name, "--temperature", "0.9", "--seed", "5").get("token_ids"))
                 .isEqualTo(run("none", "--temperature", "0.9", "--seed", "5").get("token_ids"));
         if (name.equals("speculative")) {
-            // The draft model is the target itself, so nearly every chain is taken whole.
-            assertThat(drafted.get("tau").doubleValue()).isGreaterThan(5);
+            // The draft model is the target itself, so nearly every chain of six is taken whole, with the token after it.
+            int tokens = drafted.get("completion_tokens").intValue();
+            assertThat(drafted.get("cycles").intValue()).isLessThanOrEqualTo((tokens - 1 + 6) / 7 + 1);
         }
     }
 
