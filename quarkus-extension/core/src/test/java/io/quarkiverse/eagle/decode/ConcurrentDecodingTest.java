@@ -18,6 +18,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
@@ -227,6 +228,8 @@ class ConcurrentDecodingTest {
     @Test
     void aWaitingRequestEndsAtItsDeadlineWhileEverySlotIsTaken() {
         try (ToyModel toy = ToyModel.of(ENDLESS).maxLength(100_000).open()) {
+            // Slow enough for its consumer, who would be parked otherwise and lend his slot.
+            toy.target().beforeEveryStep(request -> LockSupport.parkNanos(5_000_000));
             Consumer endless = Consumer.eager().of(stream(toy, ToyModel.prompt(3, 1), EAGLE.withMaxTokens(90_000)));
             endless.awaitTokens(1);
             Consumer waiting = Consumer.eager().of(stream(toy, ToyModel.prompt(3, 2),

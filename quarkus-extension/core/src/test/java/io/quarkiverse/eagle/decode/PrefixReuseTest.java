@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
 
 import org.junit.jupiter.api.Test;
@@ -176,6 +177,8 @@ class PrefixReuseTest {
     @Test
     void aRequestThatWaitsTooLongIsRefused() {
         try (ToyModel toy = ToyModel.of(ToyLanguage.endless()).maxLength(20_000).queueTimeout(Duration.ofMillis(50)).open()) {
+            // Slow enough for its consumer, who would be parked otherwise and lend his slot.
+            toy.target().beforeEveryStep(request -> LockSupport.parkNanos(5_000_000));
             Consumer busy = Consumer.eager()
                     .of(toy.model().stream(ToyModel.request(ToyModel.prompt(3, 1), EAGLE.withMaxTokens(19_000))));
             busy.awaitTokens(1);
