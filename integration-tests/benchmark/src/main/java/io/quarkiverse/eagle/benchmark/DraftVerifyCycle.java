@@ -6,6 +6,7 @@ import java.nio.FloatBuffer;
 import java.util.List;
 
 import io.quarkiverse.eagle.draft.SpeculationEconomy;
+import io.quarkiverse.eagle.draft.StepCosts;
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.StepRequest;
 import io.quarkiverse.eagle.engine.StepResult;
@@ -59,10 +60,15 @@ final class DraftVerifyCycle {
         candidates.select(DraftOutputs.NODES, into);
     }
 
-    /** Drafts a tree whose levels and nodes are chosen by what they promise. */
-    void buildAdaptively(DraftOutputs outputs, int length, SpeculationEconomy economy, DraftTree into) {
+    /**
+     * Drafts a tree whose levels and nodes are chosen by what they promise.
+     *
+     * @param stepNanos how long every draft step took; 0 for as long as was expected
+     */
+    void buildAdaptively(DraftOutputs outputs, int length, SpeculationEconomy economy, long stepNanos, DraftTree into) {
+        int rows = Math.max(Engine.MIN_ROWS, pending);
         extend(outputs, length);
-        double spent = economy.draft().at(Engine.MIN_ROWS);
+        double spent = spent(economy.draft(), rows, stepNanos);
         int window = 0;
         for (int level = 1;; level++) {
             int size = candidates.nextFrontier(economy.expansion(adaptiveNodes, DraftOutputs.TOP_K));
@@ -70,7 +76,7 @@ final class DraftVerifyCycle {
                 break;
             }
             window = expand(outputs, length, level, size, window);
-            spent += economy.draft().at(Math.max(Engine.MIN_ROWS, size));
+            spent += spent(economy.draft(), Math.max(Engine.MIN_ROWS, size), stepNanos);
             StepResult result = outputs.levels()[level - 1];
             economy.sawConfidence(result.topLogit(0, 0, 0), result.topLogit(0, 0, 1));
         }
@@ -78,6 +84,14 @@ final class DraftVerifyCycle {
         adaptiveNodes = economy.choose(ranked, count, 1, spent);
         promised = economy.promised(ranked, adaptiveNodes);
         candidates.select(adaptiveNodes, into);
+    }
+
+    private static double spent(StepCosts costs, int rows, long stepNanos) {
+        if (stepNanos == 0) {
+            return costs.at(rows);
+        }
+        costs.took(rows, stepNanos);
+        return costs.latest(rows);
     }
 
     private boolean anotherLevelPays(SpeculationEconomy economy, int size, double spent) {

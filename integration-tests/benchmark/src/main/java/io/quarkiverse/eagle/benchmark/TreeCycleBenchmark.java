@@ -92,7 +92,7 @@ public class TreeCycleBenchmark {
     @Benchmark
     public DraftTree buildAdaptively(Cycles cycles, Economy costs) {
         RecordedCycle cycle = cycles.next();
-        cycles.host.buildAdaptively(cycle.draft(), cycle.length(), costs.economy, cycles.tree);
+        cycles.host.buildAdaptively(cycle.draft(), cycle.length(), costs.economy, 0, cycles.tree);
         return cycles.tree;
     }
 

@@ -131,7 +131,7 @@ public final class StepCosts {
     }
 
     /** Seconds that the last step counts, a stall cut off; those of such a step where none has been measured yet. */
-    double latest(int rows) {
+    public double latest(int rows) {
         return latest > 0 ? latest : at(rows);
     }
 

@@ -7,9 +7,9 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-import io.quarkiverse.eagle.tree.DraftTree;
 import org.junit.jupiter.api.Test;
 
+import io.quarkiverse.eagle.tree.DraftTree;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;

@@ -48,10 +48,11 @@ class SixTaskBenchmarkTest {
 
         assertThat(report.differences()).isZero();
         assertThat(report.runs()).extracting(BenchReport.Run::task).hasSize(6 * (CONTENDERS.size() + 1));
-        assertThat(report.runs()).allSatisfy(run -> assertThat(
-                run.times().draftSeconds() + run.times().verifySeconds() + run.times().hostSeconds())
-                .as("the parts of the cycles, against the time of decoding").isBetween(0.7 * run.seconds(),
-                        1.2 * run.seconds()));
+        assertThat(report.runs()).allSatisfy(run -> {
+            assertThat(run.times().verifySeconds()).isPositive();
+            assertThat(run.times().draftSeconds() > 0).isEqualTo(!run.drafter().equals("none"));
+        });
+        acceptanceFallsFromDepthToDepthAsOftenAsTreesReachIt(report);
         // The head's card gives 2.0 on the mean of other prompts; a tenth less would be a fault of alignment.
         assertThat(report.totals()).filteredOn(total -> total.drafter().equals("paper")).singleElement()
                 .satisfies(total -> assertThat(total.tau()).isGreaterThan(1.9));
@@ -72,9 +73,8 @@ class SixTaskBenchmarkTest {
         assertThat(report.runs()).allSatisfy(run -> assertThat(run.prompts()).isEqualTo(3));
     }
 
-    @Test
-    void acceptanceByDepthFallsFromDepthToDepthAsOftenAsTreesReachIt() throws IOException {
-        BenchReport.Total paper = run(GenerationOptions.defaults().withMaxTokens(48)).totals().stream()
+    private static void acceptanceFallsFromDepthToDepthAsOftenAsTreesReachIt(BenchReport report) {
+        BenchReport.Total paper = report.totals().stream()
                 .filter(total -> total.drafter().equals("paper")).findFirst().orElseThrow();
         assertThat(paper.acceptanceByDepth()).hasSizeBetween(5, 6);
         assertThat(paper.acceptanceByDepth()[0]).isBetween(0.3, 1.0);
