@@ -3,7 +3,6 @@ package io.quarkiverse.eagle.graph;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.net.URL;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.file.DirectoryStream;
@@ -11,17 +10,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.stream.Collectors;
 
 import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.bundle.BundleException;
 import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.graph.checkpoint.DraftHead;
-import io.quarkiverse.eagle.graph.checkpoint.FeatureHeads;
 import io.quarkiverse.eagle.graph.checkpoint.ModelSource;
 import io.quarkiverse.eagle.graph.model.Acceptance;
 import io.quarkiverse.eagle.graph.model.BundleBuilder;
@@ -32,7 +28,7 @@ import io.quarkiverse.eagle.graph.source.ModelSources;
 import io.quarkiverse.eagle.graph.source.ProgressListener;
 
 /**
- * The default model: SmolLM2-135M-Instruct with the project's own heads, built on first use into the user's cache. Safe
+ * The default model: SmolLM2-135M-Instruct with the project's own EAGLE head, built on first use into the user's cache. Safe
  * against interruption and against two processes at once.
  */
 public final class DefaultBundle {
@@ -43,31 +39,14 @@ public final class DefaultBundle {
     private static final String HEAD = "smollm2-135m-instruct-eagle";
     private static final List<String> HEAD_FILES = List.of("config.json", "model.safetensors", "token_frequency.json",
             "acceptance.json");
-    /** Medusa and Hydra heads that are taken when they are shipped. */
-    private static final List<String> FURTHER_HEADS = List.of("smollm2-135m-instruct-medusa", "smollm2-135m-instruct-hydra");
-    private static final List<String> FURTHER_FILES = List.of("config.json", "model.safetensors");
-    private static final String OPTIONAL_FILE = "token_frequency.json";
     /** Changes whenever the graphs or the head do, so that an older version's bundle is not taken for this one's. */
-    private static final String NAME = "smollm2-135m-instruct-int8-v4" + shippedKinds();
+    private static final String NAME = "smollm2-135m-instruct-int8-v4";
     private static final int SLOTS = 8;
     private static final int MAX_LENGTH = 2048;
     private static final int DRAFT_VOCABULARY = 8192;
     private static final ReentrantLock IN_PROCESS = new ReentrantLock();
 
     private DefaultBundle() {
-    }
-
-    /** The kinds of further heads that are shipped, so that a bundle without them is not taken for one with them. */
-    private static String shippedKinds() {
-        return shippedHeads().stream().map(head -> head.substring(head.lastIndexOf('-'))).collect(Collectors.joining());
-    }
-
-    private static List<String> shippedHeads() {
-        return FURTHER_HEADS.stream().filter(head -> resource(head, "model.safetensors") != null).toList();
-    }
-
-    private static URL resource(String head, String file) {
-        return DefaultBundle.class.getClassLoader().getResource("META-INF/eagle/heads/" + head + "/" + file);
     }
 
     /** {@code EAGLE_CACHE}, else {@code quarkus-eagle} in {@code XDG_CACHE_HOME} or {@code ~/.cache}. */
@@ -148,38 +127,26 @@ public final class DefaultBundle {
         Path extracted = Files.createTempDirectory(bundle.getParent(), HEAD);
         try {
             Path headFolder = Files.createDirectory(extracted.resolve(HEAD));
-            extract(HEAD, HEAD_FILES, headFolder);
-            Path downloads = cacheFolder.resolve("downloads");
-            List<FeatureHeads> further = new ArrayList<>();
-            try (ModelSource model = ModelSources.openModel(CHECKPOINT, downloads, progress);
-                    DraftHead head = ModelSources.openHead(headFolder.toString(), downloads, progress)) {
-                for (String name : shippedHeads()) {
-                    Path folder = Files.createDirectory(extracted.resolve(name));
-                    extract(name, FURTHER_FILES, folder);
-                    if (resource(name, OPTIONAL_FILE) != null) {
-                        extract(name, List.of(OPTIONAL_FILE), folder);
-                    }
-                    further.add((FeatureHeads) ModelSources.openAnyHead(folder.toString(), downloads, progress));
-                }
+            extractHead(headFolder);
+            try (ModelSource model = ModelSources.openModel(CHECKPOINT, cacheFolder.resolve("downloads"), progress);
+                    DraftHead head = ModelSources.openHead(headFolder.toString(), cacheFolder.resolve("downloads"),
+                            progress)) {
                 GraphOptions options = new GraphOptions(GraphOptions.Runtime.ONNXRUNTIME, Precision.INT8, KvUpdate.IN_PLACE,
                         SLOTS, MAX_LENGTH, DRAFT_VOCABULARY);
-                new BundleBuilder(options, progress).build(model, head, further, Acceptance.read(headFolder), bundle);
-            } finally {
-                further.forEach(FeatureHeads::close);
+                new BundleBuilder(options, progress).build(model, head, Acceptance.read(headFolder), bundle);
             }
         } finally {
             BundleBuilder.delete(extracted);
         }
     }
 
-    private static void extract(String head, List<String> files, Path folder) throws IOException {
-        for (String file : files) {
-            URL resource = resource(head, file);
-            if (resource == null) {
-                throw new IOException("the shipped draft head is not on the class path: META-INF/eagle/heads/" + head + "/"
-                        + file);
-            }
-            try (InputStream in = resource.openStream()) {
+    private static void extractHead(Path folder) throws IOException {
+        for (String file : HEAD_FILES) {
+            String resource = "META-INF/eagle/heads/" + HEAD + "/" + file;
+            try (InputStream in = DefaultBundle.class.getClassLoader().getResourceAsStream(resource)) {
+                if (in == null) {
+                    throw new IOException("the shipped draft head is not on the class path: " + resource);
+                }
                 Files.copy(in, folder.resolve(file), StandardCopyOption.REPLACE_EXISTING);
             }
         }
