@@ -78,7 +78,7 @@ class DraftVerifyCycleTest {
     private DraftTree proposal(RecordedCycle cycle, TreeBudget budget, EagleDrafter drafter, RecordedDraftEngine engine) {
         TreeVerifier verified = cycles.host.verify(cycle.tree(), cycle.target(), cycle.length(), Decoding.GREEDY.sampler());
         OneSequence sequence = new OneSequence(budget, new DraftTree());
-        drafter.begin(sequence);
+        drafter.begin(sequence, 0);
         for (int i = 0; i < verified.count(); i++) {
             drafter.observe(sequence, cycle.target(), 0, verified.acceptedRow(i), verified.emitted(i));
         }

@@ -13,20 +13,14 @@ public interface Drafter extends AutoCloseable {
     /** The name that requests and configuration use. */
     String name();
 
-    /** A sequence takes its slot; what the slot held before is void. */
-    void begin(Draftable sequence);
-
     /**
-     * A sequence takes a slot whose rows in the target's pool still hold its own first tokens. These rows are not observed
-     * again.
+     * A sequence takes its slot; what the drafter knew of the slot before is void. The slot's first rows in the target's pool
+     * may hold the sequence's own first tokens already; these rows are not observed again.
      *
-     * @param heldRows how many they are
+     * @param heldRows how many they are, 0 for none
      * @return how many of them the drafter can do without observing; the target reads the others again
      */
-    default int begin(Draftable sequence, int heldRows) {
-        begin(sequence);
-        return 0;
-    }
+    int begin(Draftable sequence, int heldRows);
 
     /** What the drafter's engines hold of all slots is void, also of those that no sequence has. */
     default void forget() {

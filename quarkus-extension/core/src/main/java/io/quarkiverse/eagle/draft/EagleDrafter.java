@@ -89,11 +89,6 @@ public final class EagleDrafter implements Drafter {
     }
 
     @Override
-    public void begin(Draftable sequence) {
-        begin(sequence, 0);
-    }
-
-    @Override
     public int begin(Draftable sequence, int heldRows) {
         Slot slot = slots[sequence.slot()];
         if (slot == null) {

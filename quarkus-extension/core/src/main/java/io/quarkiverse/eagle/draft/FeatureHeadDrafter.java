@@ -120,8 +120,9 @@ abstract sealed class FeatureHeadDrafter implements Drafter permits MedusaDrafte
         return name;
     }
 
+    /** Rows that are not observed are not missed: the last one always is. */
     @Override
-    public void begin(Draftable sequence) {
+    public int begin(Draftable sequence, int heldRows) {
         Slot slot = slots[sequence.slot()];
         if (slot == null) {
             slot = new Slot(engine.shape().featureSize());
@@ -129,12 +130,6 @@ abstract sealed class FeatureHeadDrafter implements Drafter permits MedusaDrafte
         }
         slot.known = false;
         slot.drafted = false;
-    }
-
-    /** Rows that are not observed are not missed: the last one always is. */
-    @Override
-    public int begin(Draftable sequence, int heldRows) {
-        begin(sequence);
         return heldRows;
     }
 

@@ -81,8 +81,9 @@ public final class LookaheadDrafter implements Drafter {
         return NAME;
     }
 
+    /** Rows that are not observed are not missed. */
     @Override
-    public void begin(Draftable sequence) {
+    public int begin(Draftable sequence, int heldRows) {
         Slot slot = slots[sequence.slot()];
         if (slot == null) {
             slot = new Slot(shape);
@@ -92,12 +93,6 @@ public final class LookaheadDrafter implements Drafter {
         slot.filled = false;
         slot.columns = 0;
         slot.drawn = 0;
-    }
-
-    /** Rows that are not observed are not missed. */
-    @Override
-    public int begin(Draftable sequence, int heldRows) {
-        begin(sequence);
         return heldRows;
     }
 

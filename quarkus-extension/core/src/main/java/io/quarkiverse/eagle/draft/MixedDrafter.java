@@ -108,11 +108,6 @@ public final class MixedDrafter implements Drafter {
     }
 
     @Override
-    public void begin(Draftable sequence) {
-        begin(sequence, 0);
-    }
-
-    @Override
     public int begin(Draftable sequence, int heldRows) {
         Slot slot = slots[sequence.slot()];
         if (slot == null) {
@@ -123,7 +118,7 @@ public final class MixedDrafter implements Drafter {
         slot.lookup.sequence = sequence;
         slot.follows = false;
         slot.alone = 0;
-        lookup.begin(slot.lookup);
+        lookup.begin(slot.lookup, heldRows);
         return eagle.begin(slot.head, heldRows);
     }
 

@@ -14,15 +14,9 @@ public final class PlainDrafter implements Drafter {
         return NAME;
     }
 
-    @Override
-    public void begin(Draftable sequence) {
-        // Nothing is remembered.
-    }
-
     /** Rows that are not observed are not missed. */
     @Override
     public int begin(Draftable sequence, int heldRows) {
-        begin(sequence);
         return heldRows;
     }
 

@@ -50,8 +50,9 @@ public final class PromptLookupDrafter implements Drafter {
         return NAME;
     }
 
+    /** Rows that are not observed are not missed. */
     @Override
-    public void begin(Draftable sequence) {
+    public int begin(Draftable sequence, int heldRows) {
         Slot slot = slots[sequence.slot()];
         if (slot == null) {
             slot = new Slot();
@@ -60,12 +61,6 @@ public final class PromptLookupDrafter implements Drafter {
         slot.history.clear();
         slot.chainLength = 0;
         slot.confirmed = -1;
-    }
-
-    /** Rows that are not observed are not missed. */
-    @Override
-    public int begin(Draftable sequence, int heldRows) {
-        begin(sequence);
         return heldRows;
     }
 

@@ -67,8 +67,9 @@ public final class SpeculativeDrafter implements Drafter {
         return NAME;
     }
 
+    /** Rows that are not observed are not missed: the draft model reads the sequence itself. */
     @Override
-    public void begin(Draftable sequence) {
+    public int begin(Draftable sequence, int heldRows) {
         Slot slot = slots[sequence.slot()];
         if (slot == null) {
             slot = new Slot(engine.shape().maxLength());
@@ -76,12 +77,6 @@ public final class SpeculativeDrafter implements Drafter {
         }
         slot.rows = 0;
         slot.chainLength = 0;
-    }
-
-    /** Rows that are not observed are not missed: the draft model reads the sequence itself. */
-    @Override
-    public int begin(Draftable sequence, int heldRows) {
-        begin(sequence);
         return heldRows;
     }
 

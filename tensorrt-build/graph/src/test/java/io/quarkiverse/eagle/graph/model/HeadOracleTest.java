@@ -292,7 +292,7 @@ class HeadOracleTest {
             Prompted sequence = new Prompted(prompt.length + 1, next, new DraftTree());
             CostCurve flat = new CostCurve(new int[] { 1 }, new double[] { 1e-3 });
             EagleDrafter drafter = new EagleDrafter(head, new SpeculationEconomy(flat, flat, List.of()));
-            drafter.begin(sequence);
+            drafter.begin(sequence, 0);
             new PlainSteps(engines.target()).read(0, prompt, 0, prompt.length, 64, (position, result, row) -> drafter
                     .observe(sequence, result, 0, row, position + 1 < prompt.length ? prompt[position + 1] : next));
             drafter.propose(List.of(sequence));
