@@ -214,11 +214,14 @@ final class DecodeLoop implements Runnable {
     private boolean turn() {
         stepping.clear();
         leave();
-        if (pause > 0 && System.nanoTime() - retryAt < 0) {
+        boolean resting = pause > 0 && System.nanoTime() - retryAt < 0;
+        if (!resting) {
+            admit();
+        }
+        countSlots();
+        if (resting) {
             return false;
         }
-        admit();
-        countSlots();
         boolean worked = false;
         Sequence prompt = prompts.poll();
         if (prompt != null) {
@@ -247,7 +250,6 @@ final class DecodeLoop implements Runnable {
         }
         away.removeIf(DecodeLoop::isOver);
         waiting.removeIf(sequence -> isOver(sequence) || waitedTooLong(sequence));
-        countSlots();
     }
 
     private boolean waitedTooLong(Sequence sequence) {
