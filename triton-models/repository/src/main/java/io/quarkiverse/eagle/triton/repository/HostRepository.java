@@ -13,9 +13,7 @@ import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.triton.host.HostFiles;
 import io.quarkiverse.eagle.triton.repository.config.DataType;
 import io.quarkiverse.eagle.triton.repository.config.ModelConfig;
-import io.quarkiverse.eagle.triton.repository.config.ModelInput;
 import io.quarkiverse.eagle.triton.repository.config.ModelInstanceGroup;
-import io.quarkiverse.eagle.triton.repository.config.ModelOutput;
 import io.quarkiverse.eagle.triton.repository.config.ModelParameter;
 
 /**
@@ -23,16 +21,14 @@ import io.quarkiverse.eagle.triton.repository.config.ModelParameter;
  */
 public final class HostRepository implements ModelRepository {
 
-    private static final String VERSION = "1";
-    private static final String TARGET = "target";
-    private static final String DRAFT = "draft";
-
     private final Bundle bundle;
+    private final ServedEngines engines;
     private final HostOptions options;
 
     /** @throws RepositoryException the bundle does not fit the runtime */
     public HostRepository(Bundle bundle, HostOptions options) {
         this.bundle = bundle;
+        this.engines = new ServedEngines(bundle.manifest());
         this.options = options;
         BundleManifest manifest = bundle.manifest();
         if (!manifest.update().equals("in-place")) {
@@ -53,17 +49,13 @@ public final class HostRepository implements ModelRepository {
 
     @Override
     public List<String> models() {
-        return roles().stream().map(role -> ModelRepository.modelName(bundle.manifest(), role)).toList();
-    }
-
-    private List<String> roles() {
-        return bundle.manifest().draftGraph() == null ? List.of(TARGET) : List.of(TARGET, DRAFT);
+        return engines.models();
     }
 
     @Override
     public void write(Path out) {
         RepositoryFolder.write(out, folder -> {
-            for (String role : roles()) {
+            for (String role : engines.roles()) {
                 writeModel(folder, role);
             }
             HostFiles.copyRequirements(folder);
@@ -72,10 +64,10 @@ public final class HostRepository implements ModelRepository {
     }
 
     private void writeModel(Path repository, String role) throws IOException {
-        Path model = repository.resolve(ModelRepository.modelName(bundle.manifest(), role));
-        Path version = Files.createDirectories(model.resolve(VERSION));
+        Path model = repository.resolve(engines.model(role));
+        Path version = Files.createDirectories(model.resolve(ServedEngines.VERSION));
         HostFiles.copyModel(version);
-        if (role.equals(TARGET) && options.bundleAt() == null) {
+        if (role.equals(ServedEngines.TARGET) && options.bundleAt() == null) {
             copyBundle(model.resolve("bundle"));
         }
         Files.writeString(model.resolve("config.pbtxt"), TextFormat.printer().printToString(config(role)));
@@ -96,37 +88,30 @@ public final class HostRepository implements ModelRepository {
         if (options.bundleAt() != null) {
             return options.bundleAt().toString();
         }
-        return role.equals(TARGET) ? "../bundle" : "../../" + ModelRepository.modelName(bundle.manifest(), TARGET) + "/bundle";
+        return role.equals(ServedEngines.TARGET) ? "../bundle" : "../../" + engines.model(ServedEngines.TARGET) + "/bundle";
     }
 
     ModelConfig config(String role) {
-        boolean target = role.equals(TARGET);
-        BundleManifest.Graph graph = target ? bundle.manifest().targetGraph() : bundle.manifest().draftGraph();
-        ModelConfig.Builder config = ModelConfig.newBuilder().setName(ModelRepository.modelName(bundle.manifest(), role))
+        boolean target = role.equals(ServedEngines.TARGET);
+        BundleManifest.Graph graph = engines.graph(role);
+        ModelConfig.Builder config = ModelConfig.newBuilder().setName(engines.model(role))
                 .setBackend("python")
                 .setMaxBatchSize(0);
-        input(config, "input_ids", DataType.TYPE_INT64, -1, -1);
-        input(config, "position_ids", DataType.TYPE_INT64, -1, -1);
-        input(config, "window_start", DataType.TYPE_INT64, -1);
-        input(config, "window_mask", DataType.TYPE_BOOL, -1, -1, -1);
-        input(config, "output_rows", DataType.TYPE_INT64, -1, -1);
-        output(config, "top_ids", DataType.TYPE_INT32, -1, -1, graph.topK());
-        output(config, "top_logits", DataType.TYPE_FP32, -1, -1, graph.topK());
-        output(config, "features", DataType.TYPE_FP32, -1, -1, graph.featureSize());
+        // Every input is optional: a request brings those of its operation.
+        engines.stepInputs(config, role, true);
+        engines.topOutputs(config, role);
+        ServedEngines.output(config, "features", DataType.TYPE_FP32, -1, -1, graph.featureSize());
         if (target) {
-            input(config, "keep_rows", DataType.TYPE_INT64, -1, -1);
-            input(config, "logits_rows", DataType.TYPE_INT64, -1, 2);
-            output(config, "log_z", DataType.TYPE_FP32, -1, -1);
-            output(config, "logits", DataType.TYPE_FP32, -1, graph.vocabulary());
+            ServedEngines.input(config, true, "logits_rows", DataType.TYPE_INT64, -1, 2);
+            ServedEngines.output(config, "log_z", DataType.TYPE_FP32, -1, -1);
+            ServedEngines.output(config, "logits", DataType.TYPE_FP32, -1, graph.vocabulary());
         } else {
-            input(config, "features", DataType.TYPE_FP32, -1, -1, graph.featureSize());
-            input(config, "write_offset", DataType.TYPE_INT64, -1);
-            input(config, "children", DataType.TYPE_INT64, -1);
-            input(config, "level_start", DataType.TYPE_INT64, -1);
-            input(config, "level_sizes", DataType.TYPE_INT64, -1, -1);
-            output(config, "expanded", DataType.TYPE_INT32, -1, -1);
+            ServedEngines.input(config, true, "children", DataType.TYPE_INT64, -1);
+            ServedEngines.input(config, true, "level_start", DataType.TYPE_INT64, -1);
+            ServedEngines.input(config, true, "level_sizes", DataType.TYPE_INT64, -1, -1);
+            ServedEngines.output(config, "expanded", DataType.TYPE_INT32, -1, -1);
         }
-        output(config, "info", DataType.TYPE_STRING, 1);
+        ServedEngines.output(config, "info", DataType.TYPE_STRING, 1);
         ModelInstanceGroup.Builder instance = ModelInstanceGroup.newBuilder().setCount(1);
         if (options.runtime().onGpu()) {
             instance.setKind(ModelInstanceGroup.Kind.KIND_GPU).addGpus(options.gpu());
@@ -142,23 +127,6 @@ public final class HostRepository implements ModelRepository {
         parameter(config, "spinning", Boolean.toString(options.spinning()));
         parameter(config, "lease_seconds", Integer.toString(options.leaseSeconds()));
         return config.build();
-    }
-
-    /** Every input is optional: a request brings those of its operation. */
-    private static void input(ModelConfig.Builder config, String name, DataType type, long... dims) {
-        ModelInput.Builder input = ModelInput.newBuilder().setName(name).setDataType(type).setOptional(true);
-        for (long dim : dims) {
-            input.addDims(dim);
-        }
-        config.addInput(input);
-    }
-
-    private static void output(ModelConfig.Builder config, String name, DataType type, long... dims) {
-        ModelOutput.Builder output = ModelOutput.newBuilder().setName(name).setDataType(type);
-        for (long dim : dims) {
-            output.addDims(dim);
-        }
-        config.addOutput(output);
     }
 
     private static void parameter(ModelConfig.Builder config, String name, String value) {

@@ -13,9 +13,7 @@ import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.triton.repository.config.DataType;
 import io.quarkiverse.eagle.triton.repository.config.ModelConfig;
-import io.quarkiverse.eagle.triton.repository.config.ModelInput;
 import io.quarkiverse.eagle.triton.repository.config.ModelInstanceGroup;
-import io.quarkiverse.eagle.triton.repository.config.ModelOutput;
 import io.quarkiverse.eagle.triton.repository.config.ModelSequenceBatching;
 
 /**
@@ -44,14 +42,12 @@ public final class StockRepository implements ModelRepository {
         }
     }
 
-    private static final String VERSION = "1";
-    private static final String TARGET = "target";
-    private static final String DRAFT = "draft";
     /** The sequence holds the pool; it may rest for a week before Triton throws its pool away. */
     private static final long IDLE_MICROSECONDS = 7L * 24 * 3600 * 1_000_000;
     private static final String GRAPH = ".onnx";
 
     private final Bundle bundle;
+    private final ServedEngines engines;
     private final BundleManifest manifest;
     private final Backend backend;
     private final int gpu;
@@ -62,6 +58,7 @@ public final class StockRepository implements ModelRepository {
      */
     public StockRepository(Bundle bundle, Backend backend, int gpu) {
         this.bundle = bundle;
+        this.engines = new ServedEngines(bundle.manifest());
         this.manifest = bundle.manifest();
         this.backend = backend;
         this.gpu = gpu;
@@ -77,28 +74,20 @@ public final class StockRepository implements ModelRepository {
         if (backend == Backend.PLAN && gpu < 0) {
             throw new RepositoryException("TensorRT plans run on a GPU; give its number with --gpu");
         }
-        for (String role : roles()) {
+        for (String role : engines.roles()) {
             if (!Files.isRegularFile(engineFile(role))) {
                 throw new RepositoryException("the bundle has no " + bundle.folder().relativize(engineFile(role))
                         + "; make the plans with eagle plan, on the kind of GPU that will run them");
             }
-            if (!graph(role).shared().isEmpty()) {
+            if (!engines.graph(role).shared().isEmpty()) {
                 throw new RepositoryException("the bundle's " + role + " graph borrows weights of another graph, which Triton's"
                         + " own backends cannot give it; build the bundle again with --update functional");
             }
         }
     }
 
-    private List<String> roles() {
-        return manifest.draftGraph() == null ? List.of(TARGET) : List.of(TARGET, DRAFT);
-    }
-
-    private BundleManifest.Graph graph(String role) {
-        return role.equals(TARGET) ? manifest.targetGraph() : manifest.draftGraph();
-    }
-
     private Path engineFile(String role) {
-        Path graph = bundle.file(graph(role).file());
+        Path graph = bundle.file(engines.graph(role).file());
         String name = graph.getFileName().toString();
         return backend == Backend.ONNX ? graph
                 : graph.resolveSibling(name.substring(0, name.length() - GRAPH.length()) + ".plan");
@@ -106,21 +95,21 @@ public final class StockRepository implements ModelRepository {
 
     @Override
     public List<String> models() {
-        return roles().stream().map(role -> ModelRepository.modelName(manifest, role)).toList();
+        return engines.models();
     }
 
     @Override
     public void write(Path out) {
         RepositoryFolder.write(out, folder -> {
-            for (String role : roles()) {
-                writeModel(folder.resolve(ModelRepository.modelName(manifest, role)), role);
+            for (String role : engines.roles()) {
+                writeModel(folder.resolve(engines.model(role)), role);
             }
             Files.writeString(folder.resolve("README.md"), guide());
         });
     }
 
     private void writeModel(Path model, String role) throws IOException {
-        Path version = Files.createDirectories(model.resolve(VERSION));
+        Path version = Files.createDirectories(model.resolve(ServedEngines.VERSION));
         Path engine = engineFile(role);
         Files.copy(engine, version.resolve(backend.file));
         if (backend == Backend.ONNX) {
@@ -153,27 +142,19 @@ public final class StockRepository implements ModelRepository {
     }
 
     ModelConfig config(String role) {
-        boolean target = role.equals(TARGET);
-        BundleManifest.Graph graph = graph(role);
-        ModelConfig.Builder config = ModelConfig.newBuilder().setName(ModelRepository.modelName(manifest, role))
+        boolean target = role.equals(ServedEngines.TARGET);
+        BundleManifest.Graph graph = engines.graph(role);
+        ModelConfig.Builder config = ModelConfig.newBuilder().setName(engines.model(role))
                 .setBackend(backend.triton).setMaxBatchSize(0).setDefaultModelFilename(backend.file);
-        input(config, "input_ids", DataType.TYPE_INT64, -1, -1);
-        input(config, "position_ids", DataType.TYPE_INT64, -1, -1);
-        input(config, "window_start", DataType.TYPE_INT64, -1);
-        input(config, "window_mask", DataType.TYPE_BOOL, -1, -1, -1);
-        input(config, "output_rows", DataType.TYPE_INT64, -1, -1);
+        engines.stepInputs(config, role, false);
+        engines.topOutputs(config, role);
         if (target) {
-            input(config, "keep_rows", DataType.TYPE_INT64, -1, -1);
-            output(config, "features", DataType.TYPE_FP32, -1, -1, graph.featureSize());
-            output(config, "log_z", DataType.TYPE_FP32, -1, -1);
-            output(config, "logits", DataType.TYPE_FP32, -1, -1, graph.vocabulary());
+            ServedEngines.output(config, "features", DataType.TYPE_FP32, -1, -1, graph.featureSize());
+            ServedEngines.output(config, "log_z", DataType.TYPE_FP32, -1, -1);
+            ServedEngines.output(config, "logits", DataType.TYPE_FP32, -1, -1, graph.vocabulary());
         } else {
-            input(config, "features", DataType.TYPE_FP32, -1, -1, graph.featureSize());
-            input(config, "write_offset", DataType.TYPE_INT64, -1);
-            output(config, "features_out", DataType.TYPE_FP32, -1, -1, graph.featureSize());
+            ServedEngines.output(config, "features_out", DataType.TYPE_FP32, -1, -1, graph.featureSize());
         }
-        output(config, "top_ids", DataType.TYPE_INT32, -1, -1, graph.topK());
-        output(config, "top_logits", DataType.TYPE_FP32, -1, -1, graph.topK());
         config.setSequenceBatching(pool(graph));
         ModelInstanceGroup.Builder instance = ModelInstanceGroup.newBuilder().setCount(1);
         config.addInstanceGroup(gpu < 0 ? instance.setKind(ModelInstanceGroup.Kind.KIND_CPU)
@@ -210,22 +191,6 @@ public final class StockRepository implements ModelRepository {
         return manifest.maxLength() + 2 * graph.maxRows();
     }
 
-    private static void input(ModelConfig.Builder config, String name, DataType type, long... dims) {
-        ModelInput.Builder input = ModelInput.newBuilder().setName(name).setDataType(type);
-        for (long dim : dims) {
-            input.addDims(dim);
-        }
-        config.addInput(input);
-    }
-
-    private static void output(ModelConfig.Builder config, String name, DataType type, long... dims) {
-        ModelOutput.Builder output = ModelOutput.newBuilder().setName(name).setDataType(type);
-        for (long dim : dims) {
-            output.addDims(dim);
-        }
-        config.addOutput(output);
-    }
-
     private String guide() {
         return """
                 # %s on Triton's %s backend
@@ -253,7 +218,9 @@ public final class StockRepository implements ModelRepository {
 
     /** Bytes of all pools; state that finds no room on the GPU falls back to host memory without a word. */
     private long poolBytes() {
-        return roles().stream().map(this::graph).mapToLong(graph -> 2L * graph.layers() * manifest.slots() * graph.kvHeads()
-                * poolRows(graph) * graph.headDim() * (graph.kvType().equals("float32") ? Float.BYTES : Short.BYTES)).sum();
+        return engines.roles().stream().map(engines::graph)
+                .mapToLong(graph -> 2L * graph.layers() * manifest.slots() * graph.kvHeads()
+                        * poolRows(graph) * graph.headDim() * (graph.kvType().equals("float32") ? Float.BYTES : Short.BYTES))
+                .sum();
     }
 }
