@@ -14,7 +14,6 @@ import io.quarkus.deployment.annotations.BuildStep;
 import io.quarkus.deployment.annotations.BuildSteps;
 import io.quarkus.deployment.builditem.DevServicesResultBuildItem;
 import io.quarkus.deployment.dev.devservices.DevServicesConfig;
-import io.quarkus.runtime.configuration.ConfigUtils;
 import io.quarkus.runtime.configuration.ConfigurationException;
 
 /** Gives models without a bundle the default one, in dev and test mode. */
@@ -26,7 +25,7 @@ class EagleDevServicesProcessor {
     @BuildStep
     void defaultBundle(EagleBuildTimeConfig config, EagleModelsBuildItem models,
             BuildProducer<DevServicesResultBuildItem> devServices) {
-        List<String> unset = models.names().stream().filter(name -> !hasBundle(name)).toList();
+        List<String> unset = models.names().stream().filter(name -> ModelProperties.value(name, BUNDLE).isEmpty()).toList();
         if (!config.devservices().enabled() || unset.isEmpty()) {
             return;
         }
@@ -35,12 +34,6 @@ class EagleDevServicesProcessor {
         unset.forEach(name -> properties.put(EagleConfig.property(name, BUNDLE), bundle.toString()));
         devServices.produce(DevServicesResultBuildItem.discovered().feature(EagleProcessor.FEATURE)
                 .description("The default bundle, SmolLM2-135M-Instruct with a draft head").config(properties).build());
-    }
-
-    /** A name of one segment may stand without its quotes. */
-    private static boolean hasBundle(String name) {
-        return ConfigUtils.isPropertyNonEmpty(EagleConfig.property(name, BUNDLE))
-                || ConfigUtils.isPropertyNonEmpty(EagleConfig.PREFIX + "." + name + "." + BUNDLE);
     }
 
     private static Path build(String unset) {

@@ -16,6 +16,7 @@ import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.deployment.EagleBuildTimeConfig;
 import io.quarkiverse.eagle.deployment.EagleBuildTimeConfig.TritonServerKind;
 import io.quarkiverse.eagle.deployment.EagleModelsBuildItem;
+import io.quarkiverse.eagle.deployment.ModelProperties;
 import io.quarkiverse.eagle.graph.DefaultBundle;
 import io.quarkiverse.eagle.graph.source.ProgressListener;
 import io.quarkiverse.eagle.runtime.EagleConfig;
@@ -28,7 +29,6 @@ import io.quarkus.deployment.annotations.BuildSteps;
 import io.quarkus.deployment.builditem.DevServicesResultBuildItem;
 import io.quarkus.deployment.builditem.DockerStatusBuildItem;
 import io.quarkus.deployment.dev.devservices.DevServicesConfig;
-import io.quarkus.runtime.configuration.ConfigUtils;
 
 /** Starts a Triton server for models with {@code engine=triton} that name no endpoints, in dev and test mode. */
 @BuildSteps(onlyIf = { IsDevServicesSupportedByLaunchMode.class, DevServicesConfig.Enabled.class })
@@ -57,27 +57,20 @@ class EagleTritonDevServicesProcessor {
     private static Map<Path, List<String>> byBundle(EagleModelsBuildItem models) {
         Map<Path, List<String>> byBundle = new LinkedHashMap<>();
         for (String name : models.names()) {
-            if ("triton".equalsIgnoreCase(property(name, ENGINE)) && property(name, ENDPOINTS) == null
-                    && property(name, TLS) == null) {
-                String bundle = property(name, "bundle");
-                Path folder = bundle != null ? Path.of(bundle)
-                        : DefaultBundle.ensure(DefaultBundle.cacheFolder(), ProgressListener.NONE);
+            if (ModelProperties.value(name, ENGINE).filter("triton"::equalsIgnoreCase).isPresent()
+                    && ModelProperties.value(name, ENDPOINTS).isEmpty() && ModelProperties.value(name, TLS).isEmpty()) {
+                Path folder = ModelProperties.value(name, "bundle").map(Path::of)
+                        .orElseGet(() -> DefaultBundle.ensure(DefaultBundle.cacheFolder(), ProgressListener.NONE));
                 byBundle.computeIfAbsent(folder, each -> new ArrayList<>()).add(name);
             }
         }
         return byBundle;
     }
 
-    /** A name of one segment may stand without its quotes. */
-    private static String property(String model, String name) {
-        return ConfigUtils.getFirstOptionalValue(
-                List.of(EagleConfig.property(model, name), EagleConfig.PREFIX + "." + model + "." + name), String.class)
-                .orElse(null);
-    }
-
     private static DevServicesResultBuildItem service(Path bundle, List<String> names,
             EagleBuildTimeConfig.TritonDevServicesConfig config, DockerStatusBuildItem docker) {
-        TritonService service = choose(bundle, slots(bundle, names), config, docker);
+        int slots = slots(bundle, names);
+        TritonService service = choose(bundle, slots, config, docker);
         boolean embedded = service instanceof EmbeddedInstead;
         Map<String, Function<TritonService, String>> properties = new HashMap<>();
         for (String name : names) {
@@ -86,7 +79,7 @@ class EagleTritonDevServicesProcessor {
         String served = String.join(", ", names);
         return DevServicesResultBuildItem.owned().feature("eagle").serviceName("triton for " + served)
                 .description("Engines of " + served)
-                .serviceConfig(Map.of("bundle", bundle, "server", service.getClass(), "slots", slots(bundle, names)))
+                .serviceConfig(Map.of("bundle", bundle, "server", service.getClass(), "slots", slots))
                 .startable(() -> service)
                 .postStartHook(started -> LOG.info("Dev Services for " + served + ": " + started.description()))
                 .configProvider(properties)
@@ -96,10 +89,8 @@ class EagleTritonDevServicesProcessor {
     /** Room for all models at once, for each leases as many slots as it is configured to have. */
     private static int slots(Path bundle, List<String> names) {
         int ofBundle = Bundle.openText(bundle).manifest().slots();
-        return names.stream().mapToInt(name -> {
-            String slots = property(name, "slots");
-            return slots == null ? ofBundle : Integer.parseInt(slots);
-        }).sum();
+        return names.stream().mapToInt(name -> ModelProperties.value(name, "slots").map(Integer::valueOf).orElse(ofBundle))
+                .sum();
     }
 
     private static TritonService choose(Path bundle, int slots, EagleBuildTimeConfig.TritonDevServicesConfig config,
