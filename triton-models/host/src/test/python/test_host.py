@@ -106,6 +106,13 @@ class HostTest(HostCase):
             self.step("me", target_step(), first_slot=1)
         self.assertEqual(self.engine.steps, [])
 
+    def test_a_renewal_takes_no_slots_of_a_new_pool(self) -> None:
+        with self.refused("EAGLE_EPOCH_CHANGED: the pool of epoch beef is gone"):
+            self.ask(operation="lease", client="me", slots=2, epoch="beef")
+        self.assertEqual(self.info(operation="manifest")["free_slots"], 4)
+        self.info(operation="lease", client="me", slots=2, epoch=self.host.epoch)
+        self.assertEqual(self.info(operation="manifest")["free_slots"], 2)
+
     def test_a_step_of_another_epoch_or_without_a_lease_is_refused(self) -> None:
         with self.refused("EAGLE_LEASE_LOST"):
             self.step("me", target_step())

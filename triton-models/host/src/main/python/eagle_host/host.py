@@ -81,6 +81,8 @@ class Host:
         if operation == "logits":
             return self._logits(self._lease(client, parameters), parameters, inputs)
         if operation == "lease":
+            if "epoch" in parameters:
+                self._require_epoch(parameters)
             return _info(self._take_lease(client, _integer(parameters, "slots")))
         if operation == "release":
             self.leases.release(client)
@@ -108,10 +110,13 @@ class Host:
         return {"epoch": self.epoch, "first_slot": lease.first_slot, "slots": lease.slots,
                 "lease_seconds": self.leases.seconds}
 
-    def _lease(self, client: str, parameters: dict[str, Any]) -> Lease:
+    def _require_epoch(self, parameters: dict[str, Any]) -> None:
         if _text(parameters, "epoch") != self.epoch:
             raise HostError(Code.EPOCH_CHANGED, f"the pool of epoch {parameters['epoch']} is gone, this is {self.epoch};"
                                                 " lease again and replay")
+
+    def _lease(self, client: str, parameters: dict[str, Any]) -> Lease:
+        self._require_epoch(parameters)
         return self.leases.of(client)
 
     def _step(self, lease: Lease, parameters: dict[str, Any], inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

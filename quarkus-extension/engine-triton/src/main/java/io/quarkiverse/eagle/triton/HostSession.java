@@ -135,7 +135,8 @@ final class HostSession {
     CompletableFuture<Boolean> renew() {
         long before = renewedAt;
         long sentAt = System.nanoTime();
-        InferRequest renewal = leaseRequest(model, grant.client(), lease.slots());
+        // With the epoch, so that a host that was started again refuses instead of giving slots that nobody would give back.
+        InferRequest renewal = leaseRequest(model, grant.client(), lease.slots()).parameter("epoch", grant.epoch());
         return stream.infer(renewal).thenApply(answer -> {
             HostManifest.Lease given = HostManifest.read(info(answer), HostManifest.Lease.class);
             boolean kept = lease.epoch().equals(given.epoch()) && lease.firstSlot() == given.firstSlot()

@@ -292,7 +292,12 @@ final class FakeHost implements AutoCloseable {
             operations.add(operation(request));
             return switch (operation(request)) {
                 case "manifest" -> info(request, manifest());
-                case "lease" -> info(request, leaseOf(client(request), (int) integer(request, "slots")));
+                case "lease" -> {
+                    if (request.containsParameters("epoch")) {
+                        requireEpoch(request);
+                    }
+                    yield info(request, leaseOf(client(request), (int) integer(request, "slots")));
+                }
                 case "release" -> info(request, release(client(request)));
                 case "step" -> step(request);
                 case "tree" -> tree(request);
@@ -357,10 +362,14 @@ final class FakeHost implements AutoCloseable {
             return "{\"epoch\":\"" + epoch + "\"}";
         }
 
-        private Holding requireLease(ModelInferRequest request) {
+        private void requireEpoch(ModelInferRequest request) {
             if (!parameter(request, "epoch").getStringParam().equals(epoch)) {
                 throw new Refusal("EAGLE_EPOCH_CHANGED", "the pool is new");
             }
+        }
+
+        private Holding requireLease(ModelInferRequest request) {
+            requireEpoch(request);
             Holding held = leases.get(client(request));
             if (held == null) {
                 throw new Refusal("EAGLE_LEASE_LOST", "the lease expired");
