@@ -24,20 +24,11 @@ class PackageDescriptionTest {
     }
 
     private static Set<Path> packages() throws IOException {
-        Path repository = repository();
+        Path repository = RepositoryRoot.find();
         try (Stream<Path> files = Files.walk(repository)) {
             return files.filter(file -> file.toString().endsWith(".java"))
                     .filter(file -> repository.relativize(file).toString().contains("src/main/java"))
                     .map(Path::getParent).collect(Collectors.toCollection(TreeSet::new));
         }
-    }
-
-    /** The folder above this module that holds all modules. */
-    private static Path repository() {
-        Path folder = Path.of("").toAbsolutePath();
-        while (!Files.isDirectory(folder.resolve("quarkus-extension"))) {
-            folder = folder.getParent();
-        }
-        return folder;
     }
 }
