@@ -30,17 +30,8 @@ public final class EagleCommand implements Runnable {
     /** Runs a command line on the given streams. */
     static int run(Terminal terminal, String... args) {
         EagleCommand eagle = new EagleCommand();
-        CommandLine line = new CommandLine(eagle)
-                .addSubcommand(new ChatCommand(terminal))
-                .addSubcommand(new BuildCommand(terminal))
-                .addSubcommand(new PlanCommand(terminal))
-                .addSubcommand(new RepositoryCommand(terminal))
-                .addSubcommand(new BenchCommand(terminal))
-                .addSubcommand(new ServeCommand(terminal))
-                .addSubcommand(new TreeCommand(terminal))
-                .addSubcommand(new DoctorCommand(terminal));
         Failures failures = new Failures(terminal, () -> eagle.verbose);
-        return line.setOut(terminal.outWriter())
+        return commandLine(eagle, terminal).setOut(terminal.outWriter())
                 .setErr(terminal.errWriter())
                 .setColorScheme(CommandLine.Help.defaultColorScheme(terminal.outputColours()
                         ? CommandLine.Help.Ansi.ON
@@ -53,6 +44,19 @@ public final class EagleCommand implements Runnable {
                     return new CommandLine.RunLast().execute(parsed);
                 })
                 .execute(args);
+    }
+
+    /** All commands, to be parsed or run. */
+    static CommandLine commandLine(EagleCommand eagle, Terminal terminal) {
+        return new CommandLine(eagle)
+                .addSubcommand(new ChatCommand(terminal))
+                .addSubcommand(new BuildCommand(terminal))
+                .addSubcommand(new PlanCommand(terminal))
+                .addSubcommand(new RepositoryCommand(terminal))
+                .addSubcommand(new BenchCommand(terminal))
+                .addSubcommand(new ServeCommand(terminal))
+                .addSubcommand(new TreeCommand(terminal))
+                .addSubcommand(new DoctorCommand(terminal));
     }
 
     @Override
