@@ -5,7 +5,8 @@ import io.smallrye.mutiny.Uni;
 
 /**
  * A language model that decodes with EAGLE-2 speculative decoding. The text is exactly what plain decoding of the same
- * engine gives; drafting only changes the speed. Thread-safe.
+ * engine gives; drafting only changes the speed. ({@link Acceptance#REJECTION}, where it is asked for, keeps the distribution
+ * of sampled text alone.) Thread-safe.
  */
 public interface EagleModel {
 

@@ -17,19 +17,22 @@ import java.util.Objects;
  *        off
  * @param presencePenalty subtracted once from the logit of every token already generated, 0 is off
  * @param frequencyPenalty subtracted from a token's logit once per time it was generated, 0 is off
- * @param seed makes sampling repeatable: the same seed gives the same text with any drafter or none; null draws a seed
+ * @param seed makes sampling repeatable: the same seed gives the same text with any drafter or none, but for
+ *        {@link Acceptance#REJECTION}, where it repeats itself alone; null draws a seed
  * @param stop strings that end the answer; the answer stops before them
  * @param logprobs how many alternatives with log-probabilities to report per token, 0 for none
  * @param drafter name of the drafter, null for the model's default
  * @param budget a fixed draft-tree budget, null lets the budget adapt
  * @param deadline time after which generation ends with {@link FinishReason#DEADLINE}, null for none
+ * @param acceptance how drafted tokens are accepted, null for the model's default; {@link Acceptance#REJECTION} is refused with
+ *        another drafter than {@code speculative}
  */
 public record GenerationOptions(int maxTokens, double temperature, int topK, double topP, double minP,
         double repetitionPenalty, double presencePenalty, double frequencyPenalty, Long seed, List<String> stop,
-        int logprobs, String drafter, TreeBudget budget, Duration deadline) {
+        int logprobs, String drafter, TreeBudget budget, Duration deadline, Acceptance acceptance) {
 
     private static final GenerationOptions DEFAULTS = new GenerationOptions(256, 0, 0, 1, 0, 1, 0, 0, null, List.of(), 0,
-            null, null, null);
+            null, null, null, null);
 
     public GenerationOptions {
         stop = List.copyOf(Objects.requireNonNull(stop, "stop"));
@@ -66,62 +69,67 @@ public record GenerationOptions(int maxTokens, double temperature, int topK, dou
 
     public GenerationOptions withMaxTokens(int value) {
         return new GenerationOptions(value, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline);
+                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline, acceptance);
     }
 
     public GenerationOptions withTemperature(double value) {
         return new GenerationOptions(maxTokens, value, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline);
+                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline, acceptance);
     }
 
     public GenerationOptions withTopK(int value) {
         return new GenerationOptions(maxTokens, temperature, value, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline);
+                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline, acceptance);
     }
 
     public GenerationOptions withTopP(double value) {
         return new GenerationOptions(maxTokens, temperature, topK, value, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline);
+                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline, acceptance);
     }
 
     public GenerationOptions withMinP(double value) {
         return new GenerationOptions(maxTokens, temperature, topK, topP, value, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline);
+                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline, acceptance);
     }
 
     public GenerationOptions withPenalties(double repetition, double presence, double frequency) {
         return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetition, presence, frequency, seed, stop,
-                logprobs, drafter, budget, deadline);
+                logprobs, drafter, budget, deadline, acceptance);
     }
 
     public GenerationOptions withSeed(Long value) {
         return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, value, stop, logprobs, drafter, budget, deadline);
+                frequencyPenalty, value, stop, logprobs, drafter, budget, deadline, acceptance);
     }
 
     public GenerationOptions withStop(List<String> value) {
         return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, value, logprobs, drafter, budget, deadline);
+                frequencyPenalty, seed, value, logprobs, drafter, budget, deadline, acceptance);
     }
 
     public GenerationOptions withLogprobs(int value) {
         return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, value, drafter, budget, deadline);
+                frequencyPenalty, seed, stop, value, drafter, budget, deadline, acceptance);
     }
 
     public GenerationOptions withDrafter(String value) {
         return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, logprobs, value, budget, deadline);
+                frequencyPenalty, seed, stop, logprobs, value, budget, deadline, acceptance);
     }
 
     public GenerationOptions withBudget(TreeBudget value) {
         return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, logprobs, drafter, value, deadline);
+                frequencyPenalty, seed, stop, logprobs, drafter, value, deadline, acceptance);
     }
 
     public GenerationOptions withDeadline(Duration value) {
         return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, logprobs, drafter, budget, value);
+                frequencyPenalty, seed, stop, logprobs, drafter, budget, value, acceptance);
+    }
+
+    public GenerationOptions withAcceptance(Acceptance value) {
+        return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
+                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline, value);
     }
 
     private static void require(boolean holds, String message) {

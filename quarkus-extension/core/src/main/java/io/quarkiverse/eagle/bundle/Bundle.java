@@ -28,6 +28,9 @@ public final class Bundle {
     /** Files that every user of a bundle reads, wherever its engines run. */
     private static final Set<String> TEXT = Set.of(BundleManifest.TOKENIZER, BundleManifest.CHAT_TEMPLATE);
 
+    /** Kinds of heads that read a feature row as the target gives it. */
+    private static final Set<String> READ_TARGET_FEATURES = Set.of("eagle", "medusa", "hydra");
+
     private static final int HASH_CHUNK = 8 << 20;
 
     private static final ObjectMapper JSON = JsonMapper.builder()
@@ -117,9 +120,11 @@ public final class Bundle {
         requireListed(file, manifest, manifest.targetGraph().file());
         if (manifest.draftGraph() != null) {
             requireListed(file, manifest, manifest.draftGraph().file());
+            requireFits(file, manifest.targetGraph(), manifest.draftGraph());
         }
         for (BundleManifest.Graph head : manifest.heads()) {
             requireListed(file, manifest, head.file());
+            requireFits(file, manifest.targetGraph(), head);
         }
         for (BundleManifest.FileEntry entry : manifest.files()) {
             Path relative = Path.of(entry.path());
@@ -132,6 +137,18 @@ public final class Bundle {
     private static void requireListed(Path file, BundleManifest manifest, String path) {
         if (manifest.files().stream().noneMatch(entry -> entry.path().equals(path))) {
             throw new BundleException(file + " does not list " + path + ". Build the bundle again.");
+        }
+    }
+
+    /** A head of another model would read features of another width, or propose tokens that the target does not have. */
+    private static void requireFits(Path file, BundleManifest.Graph target, BundleManifest.Graph head) {
+        boolean reads = !READ_TARGET_FEATURES.contains(head.kind()) || head.featureSize() == target.featureSize();
+        if (!reads || head.vocabulary() > target.vocabulary()) {
+            throw new BundleException(file + " describes a draft head (" + head.kind() + ") for features of "
+                    + head.featureSize() + " numbers and " + head.vocabulary() + " tokens, but the target's features have "
+                    + target.featureSize() + " numbers and it has " + target.vocabulary()
+                    + " tokens: the head is another model's. Build the bundle again with a head that was trained for this"
+                    + " target.");
         }
     }
 

@@ -25,7 +25,9 @@ import io.quarkiverse.eagle.engine.StepResult;
 import io.quarkiverse.eagle.engine.Steps;
 import io.quarkiverse.eagle.sampling.TokenSampler;
 import io.quarkiverse.eagle.tree.DraftTree;
+import io.quarkiverse.eagle.tree.RejectionVerifier;
 import io.quarkiverse.eagle.tree.TreeVerifier;
+import io.quarkiverse.eagle.tree.Verifier;
 
 /**
  * Decodes the sequences of one model on a thread of its own. A turn admits waiting sequences into free slots, reads
@@ -72,7 +74,8 @@ final class DecodeLoop implements Runnable {
     private final Map<Drafter, List<Sequence>> byDrafter = new LinkedHashMap<>();
     /** The sequences of the running step. */
     private final List<Sequence> stepping = new ArrayList<>();
-    private final TreeVerifier verifier = new TreeVerifier();
+    private final TreeVerifier treeVerifier = new TreeVerifier();
+    private final RejectionVerifier rejectionVerifier = new RejectionVerifier();
     private final int[] accepted = new int[DraftTree.MAX_NODES + 1];
     private final int[] acceptedNodes = new int[DraftTree.MAX_NODES + 1];
     private final int[] emitted = new int[DraftTree.MAX_NODES + 1];
@@ -417,7 +420,9 @@ final class DecodeLoop implements Runnable {
             }
         }
         for (Sequence sequence : decoding) {
-            byDrafter.get(sequence.drafter()).add(sequence);
+            if (!sequence.awaitsVerification()) {
+                byDrafter.get(sequence.drafter()).add(sequence);
+            }
         }
     }
 
@@ -451,6 +456,7 @@ final class DecodeLoop implements Runnable {
         }
         for (Sequence sequence : decoding) {
             writeRows(sequence, sequence.slot() - first, keep);
+            sequence.proposed();
         }
         long start = System.nanoTime();
         Steps.await(target.step(request, result));
@@ -501,8 +507,8 @@ final class DecodeLoop implements Runnable {
     private void accept(Sequence sequence, int b, int keep) {
         DraftTree tree = sequence.tree();
         int root = sequence.token(sequence.length() - 1);
-        verifier.begin();
-        PoolLostException lost = walk(sequence, tree, b);
+        Verifier verifier = beginVerification(sequence);
+        PoolLostException lost = walk(verifier, sequence, tree, b);
         int count = verifier.count();
         for (int i = 0; i < count; i++) {
             accepted[i] = verifier.acceptedRow(i);
@@ -523,15 +529,26 @@ final class DecodeLoop implements Runnable {
             }
         }
         if (lost != null) {
+            sequence.interrupted(count);
             throw lost;
         }
+        sequence.verified();
         for (int i = 0; i < count; i++) {
             sequence.drafter().observe(sequence, result, b, accepted[i], emitted[i]);
         }
     }
 
+    private Verifier beginVerification(Sequence sequence) {
+        if (sequence.chain() == null) {
+            treeVerifier.begin();
+            return treeVerifier;
+        }
+        rejectionVerifier.begin(sequence.chain());
+        return rejectionVerifier;
+    }
+
     /** Walks the tree; when the pool is lost on the way, what was decided before stands, and the loss is returned. */
-    private PoolLostException walk(Sequence sequence, DraftTree tree, int b) {
+    private PoolLostException walk(Verifier verifier, Sequence sequence, DraftTree tree, int b) {
         try {
             while (!verifier.walk(tree, result, b, sequence.sampler(), sequence.length(), sequence.remaining(), endTokens)) {
                 Steps.await(target.fetchLogits(result, b, verifier.row()));

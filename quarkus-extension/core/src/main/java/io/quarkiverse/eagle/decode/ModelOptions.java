@@ -3,6 +3,7 @@ package io.quarkiverse.eagle.decode;
 import java.time.Duration;
 import java.util.concurrent.Executor;
 
+import io.quarkiverse.eagle.Acceptance;
 import io.quarkiverse.eagle.TreeBudget;
 import io.quarkiverse.eagle.draft.CostCache;
 import io.quarkiverse.eagle.draft.Drafters;
@@ -18,9 +19,11 @@ import io.quarkiverse.eagle.draft.Drafters;
  * @param recovery how long an engine that cannot be reached is tried again before its generations fail
  * @param queueTimeout how long a request may wait for a slot before it is refused; null for as long as its own deadline
  * @param prefixReuse whether a request that begins like an earlier one goes on from what that one left in its slot
+ * @param acceptance how drafted tokens are accepted in requests with drafter {@code speculative} that do not say;
+ *        {@link Acceptance#REJECTION} needs it to be the drafter of requests that name none
  */
 public record ModelOptions(String drafter, TreeBudget budget, int queueLimit, Executor emission, CostCache costs,
-        Duration recovery, Duration queueTimeout, boolean prefixReuse) {
+        Duration recovery, Duration queueTimeout, boolean prefixReuse, Acceptance acceptance) {
 
     public static final int DEFAULT_QUEUE_LIMIT = 256;
 
@@ -28,32 +31,41 @@ public record ModelOptions(String drafter, TreeBudget budget, int queueLimit, Ex
 
     /** Measures costs at every start. */
     public ModelOptions(String drafter, TreeBudget budget, int queueLimit, Executor emission) {
-        this(drafter, budget, queueLimit, emission, null, DEFAULT_RECOVERY, null, true);
+        this(drafter, budget, queueLimit, emission, null, DEFAULT_RECOVERY, null, true, Acceptance.COUPLED);
     }
 
     /** The same with kept costs. */
     public ModelOptions withCosts(CostCache kept) {
-        return new ModelOptions(drafter, budget, queueLimit, emission, kept, recovery, queueTimeout, prefixReuse);
+        return new ModelOptions(drafter, budget, queueLimit, emission, kept, recovery, queueTimeout, prefixReuse, acceptance);
     }
 
     /** The same with another recovery time. */
     public ModelOptions withRecovery(Duration time) {
-        return new ModelOptions(drafter, budget, queueLimit, emission, costs, time, queueTimeout, prefixReuse);
+        return new ModelOptions(drafter, budget, queueLimit, emission, costs, time, queueTimeout, prefixReuse, acceptance);
     }
 
     /** The same with a limit to the time in the queue. */
     public ModelOptions withQueueTimeout(Duration limit) {
-        return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, limit, prefixReuse);
+        return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, limit, prefixReuse, acceptance);
     }
 
     /** The same with or without reuse of prefixes. */
     public ModelOptions withPrefixReuse(boolean reuse) {
-        return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, queueTimeout, reuse);
+        return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, queueTimeout, reuse,
+                acceptance);
+    }
+
+    /** The same with another rule of acceptance. */
+    public ModelOptions withAcceptance(Acceptance rule) {
+        return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, queueTimeout, prefixReuse, rule);
     }
 
     public ModelOptions {
         if (drafter != null) {
             Drafters.requireKnown(drafter);
+        }
+        if (acceptance == Acceptance.REJECTION) {
+            Drafters.requireDraws(drafter);
         }
         if (queueLimit < 1) {
             throw new IllegalArgumentException("queue limit is " + queueLimit + "; it must be at least 1");

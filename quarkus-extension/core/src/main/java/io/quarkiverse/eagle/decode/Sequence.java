@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
+import io.quarkiverse.eagle.Acceptance;
 import io.quarkiverse.eagle.FinishReason;
 import io.quarkiverse.eagle.GeneratedToken;
 import io.quarkiverse.eagle.GenerationOptions;
@@ -18,6 +19,7 @@ import io.quarkiverse.eagle.sampling.TokenSampler;
 import io.quarkiverse.eagle.text.IncrementalDetokenizer;
 import io.quarkiverse.eagle.text.StopMatcher;
 import io.quarkiverse.eagle.tree.DraftTree;
+import io.quarkiverse.eagle.tree.DraftedChain;
 
 /**
  * One running generation: its tokens, its rows in the target's pool, its text. Belongs to the decode loop's thread; only
@@ -31,6 +33,8 @@ final class Sequence implements Draftable {
     private final long seed;
     private final Drafter drafter;
     private final TokenSampler sampler;
+    /** What the draft draws by itself; null where draws are coupled, or there are none. */
+    private final DraftedChain chain;
     private final IncrementalDetokenizer detokenizer;
     private final StopMatcher stops;
     private final TokenStream stream;
@@ -45,6 +49,8 @@ final class Sequence implements Draftable {
     private final long submittedAt = System.nanoTime();
     private final long deadlineNanos;
 
+    /** What the draft drew awaits its verification. */
+    private boolean drawn;
     private int[] tokens;
     private int length;
     private int slot = -1;
@@ -75,6 +81,7 @@ final class Sequence implements Draftable {
         this.seed = seed;
         this.drafter = drafter;
         this.sampler = sampler;
+        this.chain = options.acceptance() == Acceptance.REJECTION && !options.greedy() ? new DraftedChain(sampler) : null;
         this.detokenizer = detokenizer;
         this.stops = stops;
         this.stream = stream;
@@ -181,8 +188,48 @@ final class Sequence implements Draftable {
     }
 
     @Override
-    public int draw(StepResult result, int b, int r, long position) {
-        return sampler.sample(result, b, r, position);
+    public Acceptance acceptance() {
+        return chain == null ? Acceptance.COUPLED : Acceptance.REJECTION;
+    }
+
+    @Override
+    public int draft(StepResult result, int b, int r, int[] drafted, int count) {
+        return chain == null ? sampler.sample(result, b, r, (long) length + count)
+                : chain.draw(result, b, r, length, drafted, count);
+    }
+
+    /** The chain that a draft drew by itself; null where draws are coupled. */
+    DraftedChain chain() {
+        return chain;
+    }
+
+    /**
+     * Whether the tree of an interrupted cycle is still to be verified. What a draft drew by itself is not drawn again: another
+     * chain would end elsewhere, and the text of a seed would depend on the interruption.
+     */
+    boolean awaitsVerification() {
+        return drawn;
+    }
+
+    /** The tree is about to be verified. */
+    void proposed() {
+        drawn = chain != null;
+    }
+
+    /** The tree was verified. */
+    void verified() {
+        drawn = false;
+    }
+
+    /** The pool was lost while the tree was verified; what follows the tokens decided so far is verified later. */
+    void interrupted(int decided) {
+        for (int i = 0; drawn && i < decided; i++) {
+            drawn = i < tree.size() && tree.token(i) == tokens[length - decided + i];
+        }
+        if (drawn && decided > 0) {
+            tree.descend(decided - 1);
+            chain.decided(decided);
+        }
     }
 
     @Override

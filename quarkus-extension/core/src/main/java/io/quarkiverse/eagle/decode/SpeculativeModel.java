@@ -4,6 +4,7 @@ import java.security.SecureRandom;
 import java.util.concurrent.Flow;
 import java.util.function.Supplier;
 
+import io.quarkiverse.eagle.Acceptance;
 import io.quarkiverse.eagle.EagleModel;
 import io.quarkiverse.eagle.GeneratedToken;
 import io.quarkiverse.eagle.GenerationOptions;
@@ -215,6 +216,7 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
                 generation = generation.withBudget(options.budget());
             }
             Drafter drafter = drafter(generation.drafter());
+            generation = accepting(generation, drafter);
             int[] prompt = promptIds(request);
             long seed = generation.seed() == null ? SEEDS.nextLong() : generation.seed();
             DecodeLoop waker = loop;
@@ -250,6 +252,18 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     private Drafter drafter(String wanted) {
         String name = wanted != null ? wanted : options.drafter();
         return name == null ? drafters.standard() : drafters.named(name);
+    }
+
+    /** The options with the rule of acceptance in effect, and with what the rule asks for. */
+    private GenerationOptions accepting(GenerationOptions wanted, Drafter drafter) {
+        if (wanted.acceptance() == Acceptance.REJECTION) {
+            Drafters.requireDraws(drafter.name());
+        }
+        Acceptance rule = !drafter.name().equals(SpeculativeDrafter.NAME) ? Acceptance.COUPLED
+                : wanted.acceptance() != null ? wanted.acceptance() : options.acceptance();
+        GenerationOptions effective = wanted.withAcceptance(rule);
+        boolean repeats = rule == Acceptance.REJECTION && wanted.seed() != null && !wanted.greedy();
+        return repeats && wanted.budget() == null ? effective.withBudget(SpeculativeDrafter.REPEATABLE) : effective;
     }
 
     /** Stops decoding, fails what runs and waits, and closes the engines. */

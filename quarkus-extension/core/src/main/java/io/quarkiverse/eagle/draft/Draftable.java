@@ -1,5 +1,6 @@
 package io.quarkiverse.eagle.draft;
 
+import io.quarkiverse.eagle.Acceptance;
 import io.quarkiverse.eagle.TreeBudget;
 import io.quarkiverse.eagle.engine.StepResult;
 import io.quarkiverse.eagle.tree.DraftTree;
@@ -22,14 +23,26 @@ public interface Draftable {
     int mostNodes();
 
     /**
-     * The token that the sequence would take at a position from a row of logits, with its own options, seed and uniform
-     * number; {@link io.quarkiverse.eagle.sampling.TokenSampler#NEEDS_LOGITS} when the row's full logits are missing. Drawing
-     * leaves no trace. Greedy unless the sequence has options of its own.
+     * How a chain of a draft model is verified. With {@link Acceptance#REJECTION} nothing that depends on a drafted token may
+     * decide whether it is proposed, or the text would not be distributed as the target's.
+     */
+    default Acceptance acceptance() {
+        return Acceptance.COUPLED;
+    }
+
+    /**
+     * The next token of a draft model's chain, from a row of its logits;
+     * {@link io.quarkiverse.eagle.sampling.TokenSampler#NEEDS_LOGITS} when the row's full logits are missing. With
+     * {@link Acceptance#COUPLED} it is the token that the sequence would take from this row, with its own options, seed and
+     * uniform number, which leaves no trace; with {@link Acceptance#REJECTION} a draw of its own, whose distribution the
+     * sequence keeps for the verification. Greedy unless the sequence has options of its own.
      *
      * @param b the sequence's place in the step
      * @param r the output row
+     * @param chain the tokens drafted before it in this cycle
+     * @param count how many they are
      */
-    default int draw(StepResult result, int b, int r, long position) {
+    default int draft(StepResult result, int b, int r, int[] chain, int count) {
         return result.topId(b, r, 0);
     }
 

@@ -4,6 +4,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
+import io.quarkiverse.eagle.Acceptance;
 import io.quarkiverse.eagle.InvalidRequestException;
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EnginePair;
@@ -97,6 +98,21 @@ public final class Drafters {
             default -> "the bundle of " + model + " has no draft head that drafter \"" + name
                     + "\" could run; build it with --head";
         };
+    }
+
+    /**
+     * Fails unless the drafter draws its tokens from distributions, which {@link Acceptance#REJECTION} compares with the
+     * target's; the trees of the others are made without a draw.
+     *
+     * @param name null for the model's standard drafter
+     */
+    public static void requireDraws(String name) {
+        if (!SpeculativeDrafter.NAME.equals(name)) {
+            throw new InvalidRequestException("acceptance \"rejection\" is a rule for drafter \"" + SpeculativeDrafter.NAME
+                    + "\", whose draft model draws its tokens, but the drafter is "
+                    + (name == null ? "the model's standard one" : "\"" + name + "\"") + "; choose drafter \""
+                    + SpeculativeDrafter.NAME + "\" or acceptance \"coupled\"");
+        }
     }
 
     /**

@@ -66,11 +66,6 @@ public final class MixedDrafter implements Drafter {
         }
 
         @Override
-        public int draw(StepResult result, int b, int r, long position) {
-            return sequence.draw(result, b, r, position);
-        }
-
-        @Override
         public DraftTree tree() {
             return tree;
         }

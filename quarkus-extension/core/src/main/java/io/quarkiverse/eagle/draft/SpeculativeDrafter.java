@@ -2,6 +2,8 @@ package io.quarkiverse.eagle.draft;
 
 import java.util.List;
 
+import io.quarkiverse.eagle.Acceptance;
+import io.quarkiverse.eagle.TreeBudget;
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EngineShape;
 import io.quarkiverse.eagle.engine.StepRequest;
@@ -10,13 +12,20 @@ import io.quarkiverse.eagle.engine.Steps;
 
 /**
  * Standard speculative decoding (arXiv 2211.17192, 2302.01318): a small language model with the target's tokenizer drafts a
- * chain. At temperature 0 it takes its best token; above, it draws with the very uniform number that the target will draw with
- * at that position. Draft and target then agree wherever their distributions nearly do, and the verifier's own draw keeps the
- * text that plain decoding has for the seed.
+ * chain. At temperature 0 it takes its best token; above, it draws as the sequence's {@link Acceptance} says. Coupled, it draws
+ * with the very uniform number that the target will draw with at that position: draft and target then agree wherever their
+ * distributions nearly do, and the verifier's own draw keeps the text that plain decoding has for the seed. With rejection, it
+ * draws from its own distribution, and how much of the chain is proposed does not depend on what it drew.
  */
 public final class SpeculativeDrafter implements Drafter {
 
     public static final String NAME = "speculative";
+
+    /**
+     * The chain of sequences with {@link Acceptance#REJECTION} that have to repeat their text: where a chain ends decides which
+     * numbers the tokens after it are drawn with, and an adaptive chain's end follows measured times.
+     */
+    public static final TreeBudget REPEATABLE = new TreeBudget(4, 1, 4);
 
     /** Tokens of the longest chain. */
     static final int LONGEST_CHAIN = 10;
@@ -29,6 +38,8 @@ public final class SpeculativeDrafter implements Drafter {
     private final StepRequest request;
     private final StepResult result;
     private final float[] frontier = new float[1];
+    /** How often the target accepts a token that the draft drew by itself: not what the draft's probability of it says. */
+    private final ChainCalibration accepted = new ChainCalibration(1, LONGEST_CHAIN);
 
     /** What the draft's pool holds of the sequence in a slot, and the chain. */
     private static final class Slot {
@@ -37,6 +48,11 @@ public final class SpeculativeDrafter implements Drafter {
         private int rows;
         private final int[] chain = new int[LONGEST_CHAIN];
         private final float[] values = new float[LONGEST_CHAIN];
+        /**
+         * Estimated cumulative log-probabilities of acceptance, which decide how much is drafted and proposed. Where draws are
+         * coupled, the values themselves; with rejection they look at a token's place alone, never at the token.
+         */
+        private final float[] chances = new float[LONGEST_CHAIN];
         private int chainLength;
         private boolean growing;
         private double promised;
@@ -190,11 +206,11 @@ public final class SpeculativeDrafter implements Drafter {
             if (!slot.growing) {
                 continue;
             }
-            frontier[0] = slot.values[level - 1];
+            frontier[0] = slot.chances[level - 1];
             int most = Math.min(Math.min(LONGEST_CHAIN, sequence.mostNodes()), slot.held.length - sequence.length());
             slot.growing = level < most && (sequence.budget() != null
                     ? level < Math.min(sequence.budget().depth(), sequence.budget().nodes())
-                    : economy.anotherLevelPays(slot.values, slot.chainLength, frontier, 1, sequences.size(), spent));
+                    : economy.anotherLevelPays(slot.chances, slot.chainLength, frontier, 1, sequences.size(), spent));
             any |= slot.growing;
         }
         return any;
@@ -224,15 +240,19 @@ public final class SpeculativeDrafter implements Drafter {
 
     /** Draws the chain's next token from the sequence's output row. */
     private void addToken(Draftable sequence, Slot slot, int b) {
-        long position = (long) sequence.length() + slot.chainLength;
-        int token = sequence.draw(result, b, 0, position);
+        int token = sequence.draft(result, b, 0, slot.chain, slot.chainLength);
         if (token < 0) {
             Steps.await(engine.fetchLogits(result, b, 0));
-            token = sequence.draw(result, b, 0, position);
+            token = sequence.draft(result, b, 0, slot.chain, slot.chainLength);
         }
         float value = slot.chainLength == 0 ? 0 : slot.values[slot.chainLength - 1];
         slot.chain[slot.chainLength] = token;
-        slot.values[slot.chainLength++] = value + Math.min(0, logProbability(token, b));
+        slot.values[slot.chainLength] = value + Math.min(0, logProbability(token, b));
+        slot.chances[slot.chainLength] = slot.values[slot.chainLength];
+        slot.chainLength++;
+        if (sequence.acceptance() == Acceptance.REJECTION) {
+            accepted.values(1, slot.chainLength, slot.chances);
+        }
     }
 
     private float logProbability(int token, int b) {
@@ -253,8 +273,8 @@ public final class SpeculativeDrafter implements Drafter {
         slot.batch = batch;
         int nodes = slot.chainLength;
         if (sequence.budget() == null) {
-            nodes = economy.choose(slot.values, slot.chainLength, batch, spent);
-            slot.promised = economy.promised(slot.values, nodes);
+            nodes = economy.choose(slot.chances, slot.chainLength, batch, spent);
+            slot.promised = economy.promised(slot.chances, nodes);
         } else {
             nodes = Math.min(nodes, sequence.budget().nodes());
         }
@@ -269,6 +289,13 @@ public final class SpeculativeDrafter implements Drafter {
         Slot slot = slots[sequence.slot()];
         if (slot.chainLength > 0 && sequence.budget() == null) {
             economy.learn(slot.promised, emitted, slot.spent, sequence.tree().size(), slot.batch);
+        }
+        if (slot.chainLength > 0 && sequence.acceptance() == Acceptance.REJECTION) {
+            // The last token is the target's own, but for an accepted one that ends the answer: that it counts as rejected is
+            // an error of one in an answer.
+            for (int place = 0; place < Math.min(emitted, sequence.tree().size()); place++) {
+                accepted.saw(1, place, place < emitted - 1);
+            }
         }
     }
 

@@ -9,12 +9,23 @@ public final class CounterRandom {
     private static final long POSITION_STEP = 0x9E3779B97F4A7C15L;
     private static final long SEED_STEP = 0xD1B54A32D192ED03L;
 
+    private static final long STREAM_STEP = 0x2545F4914F6CDD1DL;
+
     private CounterRandom() {
     }
 
     /** The number of this seed and position, uniform in [0, 1), a multiple of 2<sup>-53</sup>. */
     public static double u(long seed, long position) {
         return (bits(seed, position) >>> 11) * 0x1.0p-53;
+    }
+
+    /**
+     * The seed of another sequence of numbers that has nothing to do with the seed's own.
+     *
+     * @param number which one, from 1 on
+     */
+    static long stream(long seed, int number) {
+        return mix(mix(seed + SEED_STEP) + number * STREAM_STEP);
     }
 
     /**

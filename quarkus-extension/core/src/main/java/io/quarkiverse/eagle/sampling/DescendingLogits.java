@@ -53,6 +53,11 @@ final class DescendingLogits {
         return logitOf(entries[i]);
     }
 
+    /** The token of {@link #unordered}. */
+    int unorderedId(int i) {
+        return idOf(entries[i]);
+    }
+
     private long ranked(int rank) {
         while (entries.length - heap <= rank) {
             long best = entries[0];

@@ -21,13 +21,31 @@ final class FullDraw {
     }
 
     int token(StepResult result, int b, int r, double u) {
+        double best = load(result, b, r);
+        return filter == null ? logits.id(0) : draw(best, u * keptMass(best));
+    }
+
+    /** What the token is drawn from; not for greedy decoding. */
+    void distribution(StepResult result, int b, int r, TokenDistribution into) {
+        double best = load(result, b, r);
+        into.begin();
+        if (filter.candidates() == logits.size() && filter.topP() == 1 && filter.minP() == 0) {
+            for (int i = 0; i < logits.size(); i++) {
+                into.add(logits.unorderedId(i), filter.weight(logits.unordered(i), best));
+            }
+        } else {
+            keep(best, into);
+        }
+    }
+
+    /** Loads a row; returns its best logit. */
+    private double load(StepResult result, int b, int r) {
         if (result.shape().vocabulary() != logits.size()) {
             throw new EngineException("the engine's logits are " + result.shape().vocabulary()
                     + " wide, the sampler was made for " + logits.size() + "; give it the engine's vocabulary");
         }
         logits.load(result.logits(), result.logitsOffset(b, r), penalties);
-        double best = TokenSampler.requireFinite(logits.logit(0), b, r);
-        return filter == null ? logits.id(0) : draw(best, u * keptMass(best));
+        return TokenSampler.requireFinite(logits.logit(0), b, r);
     }
 
     private int draw(double best, double target) {
@@ -45,11 +63,17 @@ final class FullDraw {
     }
 
     private double keptMass(double best) {
-        double total = total(best);
-        if (filter.topP() == 1 && filter.minP() == 0) {
-            return total;
-        }
-        double needed = filter.topP() == 1 ? Double.POSITIVE_INFINITY : filter.needed(total);
+        return filter.topP() == 1 && filter.minP() == 0 ? total(best) : keep(best, null);
+    }
+
+    /**
+     * Looks through the tokens that top-k, top-p and min-p keep.
+     *
+     * @param into gets them, null for their mass alone
+     * @return their mass
+     */
+    private double keep(double best, TokenDistribution into) {
+        double needed = filter.topP() == 1 ? Double.POSITIVE_INFINITY : filter.needed(total(best));
         double sum = 0;
         for (int rank = 0; rank < filter.candidates() && sum < needed; rank++) {
             double weight = filter.weight(logits.logit(rank), best);
@@ -57,6 +81,9 @@ final class FullDraw {
                 break;
             }
             sum += weight;
+            if (into != null) {
+                into.add(logits.id(rank), weight);
+            }
         }
         return sum;
     }

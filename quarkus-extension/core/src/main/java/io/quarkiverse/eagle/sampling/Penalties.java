@@ -32,6 +32,11 @@ final class Penalties {
         seen[token] += ONE_GENERATED;
     }
 
+    /** Takes {@link #observeGenerated} back. */
+    void forgetGenerated(int token) {
+        seen[token] -= ONE_GENERATED;
+    }
+
     /** True when no logit can rise, whatever the context: then the tokens outside the top k stay below it. */
     boolean onlyLower() {
         return repetition >= 1 && presence >= 0 && frequency >= 0;

@@ -23,6 +23,10 @@ public final class TokenSampler {
     /** {@link #sample} cannot decide without the full logits of the row. */
     public static final int NEEDS_LOGITS = -1;
 
+    /** Streams of the seed beside its own, which {@link #sample} draws with. */
+    private static final int ACCEPTING = 1;
+    private static final int DRAFTING = 2;
+
     private final long seed;
     private final int vocabulary;
     private final Filter filter;
@@ -78,12 +82,74 @@ public final class TokenSampler {
         double u = filter == null ? 0 : CounterRandom.u(seed, position);
         int token = penalties == null || penalties.onlyLower() ? topDraw.token(result, b, r, u) : NEEDS_LOGITS;
         if (token == NEEDS_LOGITS && result.hasLogits(b, r)) {
-            if (fullDraw == null) {
-                fullDraw = new FullDraw(filter, penalties, vocabulary);
-            }
-            token = fullDraw.token(result, b, r, u);
+            token = fullDraw().token(result, b, r, u);
         }
         return token;
+    }
+
+    private FullDraw fullDraw() {
+        if (fullDraw == null) {
+            fullDraw = new FullDraw(filter, penalties, vocabulary);
+        }
+        return fullDraw;
+    }
+
+    /**
+     * What the token that follows output row {@code r} of sequence {@code b} is drawn from. The top k is enough where a cut
+     * surely ends within it; where the tail has a share, the full logits are needed. Not for greedy decoding.
+     *
+     * @param drafted tokens before it that are not accepted (yet); penalties count them as part of the answer
+     * @param count how many they are
+     * @param into is filled
+     * @return false when the result lacks the full logits of the row
+     * @throws EngineException the row's best logit is not a finite number
+     */
+    public boolean distribution(StepResult result, int b, int r, int[] drafted, int count, TokenDistribution into) {
+        if (penalties == null) {
+            return distribution(result, b, r, into);
+        }
+        for (int i = 0; i < count; i++) {
+            penalties.observeGenerated(drafted[i]);
+        }
+        try {
+            return distribution(result, b, r, into);
+        } finally {
+            for (int i = 0; i < count; i++) {
+                penalties.forgetGenerated(drafted[i]);
+            }
+        }
+    }
+
+    private boolean distribution(StepResult result, int b, int r, TokenDistribution into) {
+        if ((penalties == null || penalties.onlyLower()) && topDraw.distribution(result, b, r, into)) {
+            return true;
+        }
+        if (!result.hasLogits(b, r)) {
+            return false;
+        }
+        fullDraw().distribution(result, b, r, into);
+        return true;
+    }
+
+    /** The uniform number that {@link #sample} draws with at a position. */
+    public double number(long position) {
+        return CounterRandom.u(seed, position);
+    }
+
+    /** The uniform number that decides whether a drafted token is accepted at a position. */
+    public double acceptanceNumber(long position) {
+        return CounterRandom.u(CounterRandom.stream(seed, ACCEPTING), position);
+    }
+
+    /**
+     * The uniform number that a draft draws a token with. Another cycle has another number for the same position: a number
+     * that a decision may have depended on is not used again.
+     *
+     * @param root index of the first token of the cycle
+     * @param position index of the token to draw
+     */
+    public double draftNumber(int root, int position) {
+        return CounterRandom.u(CounterRandom.stream(seed, DRAFTING), (long) root << 32 | position);
     }
 
     /**

@@ -52,17 +52,33 @@ final class TopDraw {
         }
         int count = Math.min(known, filter.candidates());
         int passing = weigh(count, best);
-        if (count == filter.candidates()) {
-            low = mass[count];
-            high = low;
-        } else {
-            bound(result, b, r, count, best);
-        }
+        total(result, b, r, count, best);
         int drawn = draw(u * keptMass(low, count, passing, false), count);
         if (drawn == count || drawn != draw(u * keptMass(high, count, passing, true), count)) {
             return TokenSampler.NEEDS_LOGITS;
         }
         return DescendingLogits.idOf(ranked[drawn]);
+    }
+
+    /** What the token is drawn from; false where a cut is in doubt or lies beyond the known tokens. Not for greedy decoding. */
+    boolean distribution(StepResult result, int b, int r, TokenDistribution into) {
+        rank(result, b, r);
+        if (known == 0) {
+            return false;
+        }
+        double best = TokenSampler.requireFinite(DescendingLogits.logitOf(ranked[0]), b, r);
+        int count = Math.min(known, filter.candidates());
+        int passing = weigh(count, best);
+        total(result, b, r, count, best);
+        int kept = kept(low, passing);
+        if (kept != kept(high, passing) || !isCut(kept, low, count, passing) || !isCut(kept, high, count, passing)) {
+            return false;
+        }
+        into.begin();
+        for (int i = 0; i < kept; i++) {
+            into.add(DescendingLogits.idOf(ranked[i]), filter.weight(DescendingLogits.logitOf(ranked[i]), best));
+        }
+        return true;
     }
 
     private void rank(StepResult result, int b, int r) {
@@ -102,6 +118,16 @@ final class TopDraw {
             }
         }
         return passing;
+    }
+
+    /** Fills {@link #low} and {@link #high}, which are the same when all candidates are known. */
+    private void total(StepResult result, int b, int r, int count, double best) {
+        if (count == filter.candidates()) {
+            low = mass[count];
+            high = low;
+        } else {
+            bound(result, b, r, count, best);
+        }
     }
 
     /**
@@ -155,19 +181,30 @@ final class TopDraw {
      * least or the greatest mass that it can keep.
      */
     private double keptMass(double total, int count, int passing, boolean greatest) {
+        int kept = kept(total, passing);
+        if (isCut(kept, total, count, passing)) {
+            return mass[kept];
+        }
+        double needed = filter.needed(total);
+        if (greatest) {
+            return Math.min(total, needed + mass[count] - mass[count - 1]);
+        }
+        return filter.minP() > 0 ? mass[count] : needed;
+    }
+
+    /** How many of the known tokens top-p and min-p keep if the candidates weigh {@code total}. */
+    private int kept(double total, int passing) {
         double needed = filter.needed(total);
         int kept = 1;
         while (kept < passing && mass[kept] < needed) {
             kept++;
         }
-        boolean cut = mass[kept] >= needed || passing < count || count == filter.candidates();
-        if (cut) {
-            return mass[kept];
-        }
-        if (greatest) {
-            return Math.min(total, needed + mass[count] - mass[count - 1]);
-        }
-        return filter.minP() > 0 ? mass[count] : needed;
+        return kept;
+    }
+
+    /** Whether no token beyond the known ones is kept. */
+    private boolean isCut(int kept, double total, int count, int passing) {
+        return mass[kept] >= filter.needed(total) || passing < count || count == filter.candidates();
     }
 
     private int draw(double target, int count) {

@@ -48,6 +48,26 @@ public final class DraftTree {
         return size++;
     }
 
+    /** Cuts the tree down to what grows from a node, which becomes the root. Values are relative to it from then on. */
+    public void descend(int root) {
+        int[] moved = new int[size];
+        float base = values[root];
+        int kept = 0;
+        for (int node = root + 1; node < size; node++) {
+            int parent = parents[node];
+            moved[node] = -1;
+            // Parents stand before their children, so a parent's new place is known, and never behind its old one.
+            if (parent == root || parent > root && moved[parent] >= 0) {
+                tokens[kept] = tokens[node];
+                parents[kept] = parent == root ? ROOT : moved[parent];
+                depths[kept] = parent == root ? 1 : depths[parents[kept]] + 1;
+                values[kept] = values[node] - base;
+                moved[node] = kept++;
+            }
+        }
+        size = kept;
+    }
+
     /** How many candidates the nodes were chosen from. */
     public void candidates(int count) {
         this.candidates = count;

@@ -11,7 +11,7 @@ import io.quarkiverse.eagle.sampling.TokenSampler;
  * is distributed exactly as plain sampling, whatever the tree; with draws that depend on seed and position alone it is the same
  * text. Reused from cycle to cycle; not thread-safe.
  */
-public final class TreeVerifier {
+public final class TreeVerifier implements Verifier {
 
     private final int[] rows = new int[DraftTree.MAX_NODES + 1];
     private final int[] emitted = new int[DraftTree.MAX_NODES + 1];
@@ -24,15 +24,7 @@ public final class TreeVerifier {
         node = DraftTree.ROOT;
     }
 
-    /**
-     * Walks until the target leaves the tree, a token ends the sequence, or the limit is reached.
-     *
-     * @param b the sequence's place in the step
-     * @param position index, in the whole sequence, of the first token to emit
-     * @param limit most tokens to emit
-     * @param ends whether a token ends the sequence
-     * @return false when the full logits of row {@link #row()} are needed first; fetch them and walk again
-     */
+    @Override
     public boolean walk(DraftTree tree, StepResult result, int b, TokenSampler sampler, long position, int limit,
             EndTokens ends) {
         while (count < limit) {
@@ -72,22 +64,22 @@ public final class TreeVerifier {
         }
     }
 
-    /** The step's row that is visited. */
+    @Override
     public int row() {
         return node + 1;
     }
 
-    /** Tokens emitted. */
+    @Override
     public int count() {
         return count;
     }
 
-    /** The {@code i}-th emitted token. */
+    @Override
     public int emitted(int i) {
         return emitted[i];
     }
 
-    /** The step's row that the {@code i}-th token was drawn at: the accepted path, the root first. */
+    @Override
     public int acceptedRow(int i) {
         return rows[i];
     }

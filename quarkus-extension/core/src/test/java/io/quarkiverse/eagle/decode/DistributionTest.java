@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 import org.apache.commons.math3.stat.inference.ChiSquareTest;
@@ -13,6 +14,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
+import io.quarkiverse.eagle.Acceptance;
 import io.quarkiverse.eagle.GenerationOptions;
 import io.quarkiverse.eagle.TreeBudget;
 import io.quarkiverse.eagle.toy.ToyLanguage;
@@ -33,6 +35,7 @@ class DistributionTest {
     private static final ToyLanguage LANGUAGE = ToyLanguage.endless();
     private static final int[] PROMPT = ToyModel.prompt(5, 77);
     private static final GenerationOptions SAMPLING = GenerationOptions.defaults().withTemperature(1).withMaxTokens(TOKENS);
+    private static final GenerationOptions REJECTION = SAMPLING.withDrafter("speculative").withAcceptance(Acceptance.REJECTION);
     private static final ToyModel MODEL = ToyModel.of(LANGUAGE).slots(4).open();
 
     @AfterAll
@@ -46,7 +49,10 @@ class DistributionTest {
                 Arguments.of("one wide level", eagle(new TreeBudget(10, 10, 1))),
                 Arguments.of("a small bush", eagle(new TreeBudget(7, 3, 3))),
                 Arguments.of("the paper's tree", eagle(TreeBudget.PAPER)),
-                Arguments.of("an adaptive tree", eagle(null)));
+                Arguments.of("an adaptive tree", eagle(null)),
+                Arguments.of("a draft model's chain, coupled", SAMPLING.withDrafter("speculative")),
+                Arguments.of("a draft model's chain, by rejection", REJECTION),
+                Arguments.of("one token of a draft model, by rejection", REJECTION.withBudget(new TreeBudget(1, 1, 1))));
     }
 
     private static GenerationOptions eagle(TreeBudget budget) {
@@ -64,6 +70,22 @@ class DistributionTest {
     void theMostProbableTokensAloneAreDistributedAsTheLanguageSaysWithTopK() {
         int topK = 4;
         long[] counts = draw(eagle(TreeBudget.PAPER).withTopK(topK), 4);
+        assertThat(probabilityOf(counts, exact(topK))).isGreaterThan(SIGNIFICANT);
+    }
+
+    /** Chains adapt without a seed; the seeds are others every time, so the limit is one that chance does not reach. */
+    @Test
+    void rejectionKeepsTheDistributionWhateverLengthChainsHave() {
+        long[] counts = new long[(int) Math.pow(LANGUAGE.vocabulary(), TOKENS)];
+        IntStream.range(0, ANSWERS).parallel().mapToObj(i -> MODEL.ids(PROMPT, REJECTION.withSeed(null))).toList()
+                .forEach(answer -> counts[cell(answer)]++);
+        assertThat(probabilityOf(counts, exact(LANGUAGE.vocabulary()))).isGreaterThan(1e-9);
+    }
+
+    @Test
+    void rejectionKeepsThatDistributionWithTopK() {
+        int topK = 4;
+        long[] counts = draw(REJECTION.withTopK(topK), 6);
         assertThat(probabilityOf(counts, exact(topK))).isGreaterThan(SIGNIFICANT);
     }
 

@@ -52,6 +52,18 @@ class CounterRandomTest {
     }
 
     @Test
+    void givesASeedFurtherStreamsThatHaveNothingToDoWithItsOwn() {
+        for (int stream : new int[] { 1, 2 }) {
+            assertEven(i -> CounterRandom.u(CounterRandom.stream(7, stream), i));
+            assertEven(i -> CounterRandom.u(CounterRandom.stream(i, stream), 7));
+            assertUncorrelated(i -> CounterRandom.u(3, i), i -> CounterRandom.u(CounterRandom.stream(3, stream), i));
+            assertUncorrelated(i -> CounterRandom.u(i, 3), i -> CounterRandom.u(CounterRandom.stream(i, stream), 3));
+        }
+        assertUncorrelated(i -> CounterRandom.u(CounterRandom.stream(3, 1), i),
+                i -> CounterRandom.u(CounterRandom.stream(3, 2), i));
+    }
+
+    @Test
     void givesEverySeedASequenceOfItsOwnAndNotAShiftedOne() {
         double[] one = numbers(i -> CounterRandom.u(1, i), 2000);
         double[] two = numbers(i -> CounterRandom.u(2, i), 2000);

@@ -7,24 +7,24 @@ import java.util.List;
 import io.quarkiverse.eagle.GenerationOptions;
 
 /** The decision of {@link TokenSampler} written for reading: whole softmax, whole sort, one filter after the other. */
-final class ReferenceSampler {
+public final class ReferenceSampler {
 
-    record Candidate(int token, double logit, double probability) {
+    public record Candidate(int token, double logit, double probability) {
     }
 
     private final GenerationOptions options;
     private final List<Integer> prompt = new ArrayList<>();
     private final List<Integer> generated = new ArrayList<>();
 
-    ReferenceSampler(GenerationOptions options) {
+    public ReferenceSampler(GenerationOptions options) {
         this.options = options;
     }
 
-    void observePrompt(int token) {
+    public void observePrompt(int token) {
         prompt.add(token);
     }
 
-    void accept(int token) {
+    public void accept(int token) {
         generated.add(token);
     }
 
@@ -41,7 +41,7 @@ final class ReferenceSampler {
     }
 
     /** The tokens that can be drawn, most probable first, with probabilities that sum to 1. */
-    List<Candidate> distribution(float[] row) {
+    public List<Candidate> distribution(float[] row) {
         List<Candidate> candidates = new ArrayList<>();
         for (int token = 0; token < row.length; token++) {
             candidates.add(new Candidate(token, penalised(token, row[token]), 0));

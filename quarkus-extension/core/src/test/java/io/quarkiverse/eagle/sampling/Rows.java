@@ -7,13 +7,13 @@ import io.quarkiverse.eagle.engine.EngineShape;
 import io.quarkiverse.eagle.engine.StepResult;
 
 /** Step results as an engine would fill them from given logits. */
-final class Rows {
+public final class Rows {
 
     private Rows() {
     }
 
     /** One sequence whose output rows are the given ones. */
-    static StepResult result(int topK, boolean hasLogits, float[]... rows) {
+    public static StepResult result(int topK, boolean hasLogits, float[]... rows) {
         int vocabulary = rows[0].length;
         StepResult result = new StepResult(new EngineShape(1, 64, 8, topK, vocabulary, 1, false), rows.length, rows.length);
         result.begin(1, rows.length, rows.length);

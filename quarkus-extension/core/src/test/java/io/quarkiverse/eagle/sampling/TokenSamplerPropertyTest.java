@@ -1,6 +1,7 @@
 package io.quarkiverse.eagle.sampling;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import java.util.Random;
 
@@ -8,6 +9,7 @@ import io.quarkiverse.eagle.GenerationOptions;
 import io.quarkiverse.eagle.engine.StepResult;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
+import net.jqwik.api.Assume;
 import net.jqwik.api.Combinators;
 import net.jqwik.api.EdgeCasesMode;
 import net.jqwik.api.ForAll;
@@ -54,6 +56,40 @@ class TokenSamplerPropertyTest {
             sampler.accept(expected);
             reference.accept(expected);
         }
+    }
+
+    @Property(tries = 1500, seed = "20240626", edgeCases = EdgeCasesMode.NONE)
+    void knowsTheDistributionOfTheReferenceOrAsksForTheLogits(@ForAll("rows") float[] row,
+            @ForAll("options") GenerationOptions options, @ForAll @IntRange(min = 1, max = 64) int topK,
+            @ForAll boolean hasLogits, @ForAll long seed) {
+        Assume.that(!options.greedy());
+        StepResult result = Rows.result(topK, hasLogits, row);
+        TokenSampler sampler = new TokenSampler(options, seed, row.length);
+        int[] drafted = new Random(seed).ints(3, 0, row.length).toArray();
+        TokenDistribution distribution = new TokenDistribution();
+        // The drafted tokens count as generated, and leave no trace.
+        for (int count : new int[] { 0, 3, 0 }) {
+            ReferenceSampler reference = new ReferenceSampler(options);
+            for (int i = 0; i < count; i++) {
+                reference.accept(drafted[i]);
+            }
+            boolean known = sampler.distribution(result, 0, 0, drafted, count, distribution);
+            assertThat(known || !hasLogits).isTrue();
+            if (known) {
+                double[] expected = new double[row.length];
+                reference.distribution(row).forEach(candidate -> expected[candidate.token()] = candidate.probability());
+                for (int token = 0; token < row.length; token++) {
+                    assertThat(distribution.probability(token)).isCloseTo(expected[token], within(1e-9));
+                }
+            }
+        }
+    }
+
+    @Property(tries = 300, seed = "20240627", edgeCases = EdgeCasesMode.NONE)
+    void knowsWhatTopKKeepsWithoutTheLogits(@ForAll("rows") float[] row, @ForAll @IntRange(min = 1, max = 64) int topK) {
+        GenerationOptions options = GenerationOptions.defaults().withTemperature(0.7).withTopK(topK).withTopP(0.9);
+        assertThat(new TokenSampler(options, 1, row.length).distribution(Rows.result(topK, false, row), 0, 0, new int[0], 0,
+                new TokenDistribution())).isTrue();
     }
 
     @Provide

@@ -16,6 +16,7 @@ import java.util.concurrent.Executors;
 import java.util.function.BiFunction;
 import java.util.stream.Stream;
 
+import io.quarkiverse.eagle.Acceptance;
 import io.quarkiverse.eagle.GeneratedToken;
 import io.quarkiverse.eagle.GenerationOptions;
 import io.quarkiverse.eagle.GenerationRequest;
@@ -69,6 +70,8 @@ public final class ToyModel implements AutoCloseable {
         private Executor emission = EMISSION;
         private Duration recovery = ModelOptions.DEFAULT_RECOVERY;
         private Duration queueTimeout;
+        private String drafter;
+        private Acceptance acceptance = Acceptance.COUPLED;
         private boolean prefixReuse = true;
 
         private Builder(ToyLanguage language) {
@@ -147,6 +150,13 @@ public final class ToyModel implements AutoCloseable {
             return this;
         }
 
+        /** What requests that do not say are decoded with. */
+        public Builder standard(String drafterName, Acceptance rule) {
+            drafter = drafterName;
+            acceptance = rule;
+            return this;
+        }
+
         public Builder withoutPrefixReuse() {
             prefixReuse = false;
             return this;
@@ -168,8 +178,8 @@ public final class ToyModel implements AutoCloseable {
             BundleManifest manifest = Bundle.open(folder).manifest();
             return new ToyModel(folder, target, draft, SpeculativeModel.open(Bundle.open(folder),
                     () -> server.apply(manifest, new EnginePair(target, draft, drafts ? further(pool) : Map.of())),
-                    new ModelOptions(null, null, queueLimit, emission).withRecovery(recovery).withQueueTimeout(queueTimeout)
-                            .withPrefixReuse(prefixReuse)));
+                    new ModelOptions(drafter, null, queueLimit, emission).withRecovery(recovery).withQueueTimeout(queueTimeout)
+                            .withPrefixReuse(prefixReuse).withAcceptance(acceptance)));
         }
 
         private Map<String, Engine> further(int pool) {

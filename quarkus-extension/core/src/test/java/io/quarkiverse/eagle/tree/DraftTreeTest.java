@@ -76,4 +76,31 @@ class DraftTreeTest {
         assertThatThrownBy(() -> tree.add(1, 0, 0)).isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("127 nodes");
     }
+
+    @Property
+    void whatGrowsFromANodeIsLeftOfATreeThatDescendsToIt(@ForAll long seed, @ForAll @IntRange(min = 1, max = 127) int nodes) {
+        Random random = new Random(seed);
+        DraftTree tree = RandomTrees.tree(random, nodes);
+        DraftTree whole = RandomTrees.tree(new Random(seed), nodes);
+        int root = random.nextInt(tree.size());
+        tree.descend(root);
+        int next = 0;
+        int[] moved = new int[whole.size()];
+        for (int node = 0; node < whole.size(); node++) {
+            int ancestor = whole.parent(node);
+            while (ancestor != DraftTree.ROOT && ancestor != root) {
+                ancestor = whole.parent(ancestor);
+            }
+            if (ancestor == root) {
+                moved[node] = next;
+                assertThat(tree.token(next)).isEqualTo(whole.token(node));
+                assertThat(tree.parent(next))
+                        .isEqualTo(whole.parent(node) == root ? DraftTree.ROOT : moved[whole.parent(node)]);
+                assertThat(tree.depth(next)).isEqualTo(whole.depth(node) - whole.depth(root));
+                assertThat(tree.value(next)).isEqualTo(whole.value(node) - whole.value(root));
+                next++;
+            }
+        }
+        assertThat(tree.size()).isEqualTo(next);
+    }
 }

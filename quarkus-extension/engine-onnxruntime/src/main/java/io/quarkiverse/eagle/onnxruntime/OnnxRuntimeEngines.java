@@ -104,7 +104,13 @@ public final class OnnxRuntimeEngines {
         }
     }
 
-    private static void requireSameTokens(Bundle target, Bundle draft) {
+    /**
+     * Fails unless a draft model has the target's tokens. {@link #withDraftModel} checks it too; who asks first opens no engine
+     * in vain.
+     *
+     * @throws BundleException when vocabulary or tokenizer are others
+     */
+    public static void requireSameTokens(Bundle target, Bundle draft) {
         int wanted = target.manifest().model().vocabulary();
         int found = draft.manifest().model().vocabulary();
         if (wanted != found) {

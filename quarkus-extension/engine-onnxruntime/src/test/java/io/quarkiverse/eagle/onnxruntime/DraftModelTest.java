@@ -11,6 +11,8 @@ import java.util.concurrent.CompletionStage;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.bundle.BundleException;
@@ -74,10 +76,11 @@ class DraftModelTest {
         assertThat(target.closed).isTrue();
     }
 
-    @Test
-    void refusesAnotherVocabulary() throws IOException {
-        assertRefused(bundle("large", 100, "{}"), bundle("small", 99, "{}"), "has a vocabulary of 99", "large has 100",
-                "with the target's tokenizer");
+    @ParameterizedTest
+    @ValueSource(ints = { 99, 101 })
+    void refusesASmallerOrLargerVocabulary(int vocabulary) throws IOException {
+        assertRefused(bundle("large", 100, "{}"), bundle("small", vocabulary, "{}"), "has a vocabulary of " + vocabulary,
+                "large has 100", "with the target's tokenizer");
     }
 
     @Test

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 
+import io.quarkiverse.eagle.Acceptance;
 import io.quarkiverse.eagle.draft.EagleDrafter;
 import io.quarkiverse.eagle.draft.HydraDrafter;
 import io.quarkiverse.eagle.draft.LookaheadDrafter;
@@ -58,9 +59,23 @@ public interface ModelConfig {
     @WithDefault("false")
     boolean spinning();
 
-    /** The drafter of requests that name none. The text is the same with any; only the speed differs. */
+    /**
+     * The drafter of requests that name none. The text is the same with any, unless {@code acceptance} is {@code rejection};
+     * only the speed differs.
+     */
     @ConfigDocDefault("eagle2 where the bundle has a draft head, else none")
     Optional<DrafterKind> drafter();
+
+    /**
+     * How the target accepts what the drafter {@code speculative} drafted, in requests that do not say. {@code coupled}: draft
+     * and target draw with the same uniform number, and the text of a seed is plain decoding's, token for token.
+     * {@code rejection}: the rule of the papers on speculative sampling, min(1, p/q); the text is distributed as plain
+     * decoding's and a request with a seed repeats its own text, but it is not plain decoding's. At temperature 0 both are the
+     * same. {@code rejection} needs {@code drafter=speculative}; requests that name another drafter are decoded with that one
+     * as ever.
+     */
+    @WithDefault("coupled")
+    Acceptance acceptance();
 
     /**
      * A fixed size of the draft tree, for requests that bring none. Without it the size adapts to the machine, the load and

@@ -51,14 +51,12 @@ final class ModelOpening {
     /** @throws ConfigurationException a property is missing or wrong, or what it points to is */
     SpeculativeModel open() {
         Opener engines = engines();
-        ModelOptions options = new ModelOptions(config.drafter().map(ModelConfig.DrafterKind::drafter).orElse(null),
-                budget(), positive("queue-limit", OptionalInt.of(config.queueLimit())), emission)
-                .withRecovery(config.recovery()).withPrefixReuse(config.prefixReuse())
-                .withQueueTimeout(config.queueTimeout().orElse(null));
+        ModelOptions options = options();
         Path folder = config.bundle().orElseThrow(this::bundleIsNotSet);
         try {
             Bundle bundle = config.engine() == ModelConfig.EngineKind.TRITON ? Bundle.openText(folder) : Bundle.open(folder);
-            return SpeculativeModel.open(bundle, () -> withDraftModel(bundle, engines.open(bundle)), options);
+            Bundle draft = draftBundle(bundle);
+            return SpeculativeModel.open(bundle, () -> withDraftModel(bundle, engines.open(bundle), draft), options);
         } catch (ConfigurationException e) {
             throw e;
         } catch (InvalidRequestException e) {
@@ -68,12 +66,37 @@ final class ModelOpening {
         }
     }
 
-    private EnginePair withDraftModel(Bundle bundle, EnginePair engines) {
+    private ModelOptions options() {
+        ModelOptions options = new ModelOptions(config.drafter().map(ModelConfig.DrafterKind::drafter).orElse(null),
+                budget(), positive("queue-limit", OptionalInt.of(config.queueLimit())), emission)
+                .withRecovery(config.recovery()).withPrefixReuse(config.prefixReuse())
+                .withQueueTimeout(config.queueTimeout().orElse(null));
+        try {
+            return options.withAcceptance(config.acceptance());
+        } catch (InvalidRequestException e) {
+            throw wrong("acceptance", e);
+        }
+    }
+
+    /** The bundle of the draft model, null without one; one with other tokens is refused before any engine is opened. */
+    private Bundle draftBundle(Bundle bundle) {
         if (config.draftBundle().isEmpty()) {
-            return engines;
+            return null;
         }
         try {
             Bundle draft = Bundle.open(config.draftBundle().get());
+            OnnxRuntimeEngines.requireSameTokens(bundle, draft);
+            return draft;
+        } catch (RuntimeException e) {
+            throw wrong("draft-bundle", e);
+        }
+    }
+
+    private EnginePair withDraftModel(Bundle bundle, EnginePair engines, Bundle draft) {
+        if (draft == null) {
+            return engines;
+        }
+        try {
             return OnnxRuntimeEngines.withDraftModel(bundle, engines, draft,
                     new OnnxRuntimeOptions(0, positive("threads", config.threads()), config.spinning()));
         } catch (RuntimeException e) {

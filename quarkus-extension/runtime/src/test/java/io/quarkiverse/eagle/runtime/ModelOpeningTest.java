@@ -6,12 +6,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ForkJoinPool;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+import io.quarkiverse.eagle.bundle.Bundle;
+import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkus.runtime.configuration.ConfigurationException;
 import io.smallrye.config.PropertiesConfigSource;
 import io.smallrye.config.SmallRyeConfigBuilder;
@@ -62,6 +65,34 @@ class ModelOpeningTest {
     }
 
     @Test
+    void anUnknownAcceptanceNamesThePropertyAndTheChoices() {
+        assertThatThrownBy(() -> open(EagleConfig.DEFAULT_MODEL, Map.of("quarkus.eagle.acceptance", "perhaps")))
+                .hasMessageContaining("quarkus.eagle.acceptance")
+                .hasMessageContaining("coupled").hasMessageContaining("rejection");
+    }
+
+    @Test
+    void rejectionWithAnotherDrafterThanSpeculativeNamesThePropertyAndTheDrafter() {
+        assertThatThrownBy(() -> open("coder", Map.of("quarkus.eagle.coder.acceptance", "rejection",
+                "quarkus.eagle.coder.drafter", "pld", "quarkus.eagle.coder.bundle", folder.toString())))
+                .isInstanceOf(ConfigurationException.class)
+                .hasMessageStartingWith("quarkus.eagle.\"coder\".acceptance cannot be used: ")
+                .hasMessageContainingAll("drafter is \"pld\"", "choose drafter \"speculative\"");
+        assertThatThrownBy(() -> open(EagleConfig.DEFAULT_MODEL,
+                Map.of("quarkus.eagle.acceptance", "rejection", "quarkus.eagle.bundle", folder.toString())))
+                .hasMessageStartingWith("quarkus.eagle.acceptance cannot be used: ")
+                .hasMessageContaining("the model's standard one");
+    }
+
+    @Test
+    void rejectionWithTheDrafterSpeculativeIsTaken() {
+        // The folder is no bundle, which is looked at later.
+        assertThatThrownBy(() -> open(EagleConfig.DEFAULT_MODEL, Map.of("quarkus.eagle.acceptance", "rejection",
+                "quarkus.eagle.drafter", "speculative", "quarkus.eagle.bundle", folder.toString())))
+                .hasMessageStartingWith("quarkus.eagle.bundle cannot be used: ");
+    }
+
+    @Test
     void anUnknownEngineNamesThePropertyAndTheChoices() {
         assertThatThrownBy(() -> open(EagleConfig.DEFAULT_MODEL, Map.of("quarkus.eagle.engine", "abacus")))
                 .hasMessageContaining("quarkus.eagle.engine").hasMessageContaining("onnxruntime");
@@ -80,6 +111,35 @@ class ModelOpeningTest {
         assertThatThrownBy(() -> open(EagleConfig.DEFAULT_MODEL,
                 Map.of("quarkus.eagle.budget.nodes", "60", "quarkus.eagle.budget.top-k", "10")))
                 .hasMessageContaining("quarkus.eagle.budget.depth");
+    }
+
+    @Test
+    void aDraftModelThatIsNoBundleOrHasOtherTokensNamesThePropertyAndTheReason() throws IOException {
+        Path target = bundle("target", 100, "{}");
+        for (Map.Entry<Path, String> wrong : Map.of(folder.resolve("nothing"), "is no engine bundle",
+                bundle("larger", 101, "{}"), "has a vocabulary of 101, but target has 100",
+                bundle("other", 100, "{\"version\": 2}"), "has another tokenizer.json").entrySet()) {
+            assertThatThrownBy(() -> open("coder", Map.of("quarkus.eagle.coder.bundle", target.toString(),
+                    "quarkus.eagle.coder.drafter", "speculative",
+                    "quarkus.eagle.coder.draft-bundle", wrong.getKey().toString())))
+                    .isInstanceOf(ConfigurationException.class)
+                    .hasMessageStartingWith("quarkus.eagle.\"coder\".draft-bundle cannot be used: ")
+                    .hasMessageContaining(wrong.getValue());
+        }
+    }
+
+    /** A bundle without a graph that would open. */
+    private Path bundle(String name, int vocabulary, String tokenizer) throws IOException {
+        Path bundle = Files.createDirectories(folder.resolve(name));
+        Files.writeString(bundle.resolve(BundleManifest.TOKENIZER), tokenizer);
+        Files.writeString(bundle.resolve("model.onnx"), "no graph");
+        Bundle.write(bundle, new BundleManifest(BundleManifest.FORMAT_VERSION, name, name, null, "onnxruntime", "fp32",
+                "in-place", 64, 1, -1, List.of(),
+                new BundleManifest.Model("llama", vocabulary, 4, 4, 1, 1, 1, 4, 1e-5, 1e4, true),
+                new BundleManifest.Graph("target", "model.onnx", null, 1, 1, 4, "float32", 4, 8, vocabulary, 16, List.of(),
+                        List.of()),
+                null, null, List.of(), Bundle.describe(bundle, List.of(BundleManifest.TOKENIZER, "model.onnx")), null));
+        return bundle;
     }
 
     @Test

@@ -67,14 +67,14 @@ final class BenchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        decoding.check();
+        List<Contender> contenders = contenders();
+        decoding.checkFor(contenders.stream().map(Contender::drafter).toList());
         if (limit < 0) {
             throw new UsageException("--limit is " + limit + "; it must be positive, or 0 for all prompts");
         }
         if (concurrency < 1 || concurrency > MOST_AT_ONCE) {
             throw new UsageException("--concurrency is " + concurrency + "; it must be between 1 and " + MOST_AT_ONCE);
         }
-        List<Contender> contenders = contenders();
         List<BenchPrompt> questions = questions();
         BenchReport report;
         try (LoadedModel loaded = LoadedModel.openForMeasuring(decoding, terminal, concurrency);
@@ -146,8 +146,7 @@ final class BenchCommand implements Callable<Integer> {
         if (profile) {
             printProfile(report);
         }
-        terminal.out().printf("%n%s%n", report.differences() == 0 ? "Every output equals plain decoding's, token for token."
-                : report.differences() + " outputs differ from plain decoding's.");
+        terminal.out().printf("%n%s%n", report.equality());
         if (out != null) {
             terminal.out().printf("Written: %s, %s%n", out.resolve("report.json"), out.resolve("report.html"));
         }

@@ -4,16 +4,21 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Executor;
 
+import io.quarkiverse.eagle.Acceptance;
 import io.quarkiverse.eagle.GenerationOptions;
 import io.quarkiverse.eagle.TreeBudget;
 import io.quarkiverse.eagle.cli.bench.Processor;
 import io.quarkiverse.eagle.decode.ModelOptions;
 import io.quarkiverse.eagle.draft.CostCache;
+import io.quarkiverse.eagle.draft.Drafters;
+import io.quarkiverse.eagle.draft.SpeculativeDrafter;
 import io.quarkiverse.eagle.graph.DefaultBundle;
 import io.quarkiverse.eagle.onnxruntime.OnnxRuntimeOptions;
 import io.quarkiverse.eagle.triton.TritonOptions;
 import io.quarkiverse.eagle.triton.client.TritonClientOptions;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
 
 /** The options of every command that decodes: which model, how to draft, how to sample. */
 final class DecodingOptions {
@@ -34,6 +39,12 @@ final class DecodingOptions {
             + " lookup), lookahead, medusa, hydra, speculative (with --draft-model), mixed (eagle2 and pld in one tree), or"
             + " none for plain decoding; without it eagle2 where the bundle has a draft head.")
     private String drafter;
+
+    @Option(names = "--acceptance", paramLabel = "RULE", converter = ToAcceptance.class, description = "With --drafter"
+            + " speculative: coupled keeps the text that plain decoding has for the seed, rejection (the papers' rule) its"
+            + " distribution alone; with a seed its chains have 4 tokens unless --nodes or --depth say otherwise (default:"
+            + " coupled).")
+    private Acceptance acceptance;
 
     @Option(names = "--nodes", paramLabel = "N", description = "Fixed draft tree: nodes that a cycle verifies (default with"
             + " a fixed tree: 60; without any of the three the tree adapts).")
@@ -97,7 +108,7 @@ final class DecodingOptions {
     /** How to generate, checked; the drafter and the budget are the model's ({@link #model}). */
     GenerationOptions generation() {
         return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, 0, null, null, null);
+                frequencyPenalty, seed, stop, 0, null, null, null, acceptance);
     }
 
     /** How the model decodes, checked. */
@@ -136,6 +147,14 @@ final class DecodingOptions {
 
     /** Fails on whatever is wrong with the options themselves, before any work. */
     void check() {
+        checkFor(drafter == null ? List.of() : List.of(drafter));
+    }
+
+    /** The same where not {@code --drafter} says what drafts, but a list of drafters. */
+    void checkFor(List<String> drafters) {
+        if (acceptance == Acceptance.REJECTION && !drafters.contains(SpeculativeDrafter.NAME)) {
+            Drafters.requireDraws(drafters.isEmpty() ? null : String.join(", ", drafters));
+        }
         generation();
         model(Runnable::run);
         engines();
@@ -168,5 +187,16 @@ final class DecodingOptions {
 
     boolean json() {
         return json;
+    }
+
+    static final class ToAcceptance implements ITypeConverter<Acceptance> {
+        @Override
+        public Acceptance convert(String given) {
+            return switch (given) {
+                case "coupled" -> Acceptance.COUPLED;
+                case "rejection" -> Acceptance.REJECTION;
+                default -> throw new TypeConversionException("\"" + given + "\" is not one of coupled, rejection");
+            };
+        }
     }
 }

@@ -57,6 +57,9 @@ final class LoadedModel implements AutoCloseable {
     private static EnginePair engines(Bundle bundle, DecodingOptions options, int slots) {
         OnnxRuntimeOptions here = options.engines().withSlots(slots);
         Bundle draftModel = options.draftModel() == null ? null : Bundle.open(options.draftModel());
+        if (draftModel != null) {
+            OnnxRuntimeEngines.requireSameTokens(bundle, draftModel);
+        }
         EnginePair engines = options.triton() == null ? OnnxRuntimeEngines.open(bundle, here)
                 : TritonEngines.open(bundle, options.triton().withSlots(slots));
         return draftModel == null ? engines : OnnxRuntimeEngines.withDraftModel(bundle, engines, draftModel, here);

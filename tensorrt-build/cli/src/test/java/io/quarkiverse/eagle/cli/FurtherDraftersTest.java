@@ -96,6 +96,14 @@ class FurtherDraftersTest {
         }
     }
 
+    /** Its distributions are the target's to the last bit, so min(1, p/q) is 1 everywhere: four drafted tokens and one more. */
+    @Test
+    void rejectionTakesEveryTokenOfADraftModelThatIsTheTargetItself() {
+        JsonNode drafted = run("speculative", "--acceptance", "rejection", "--temperature", "0.9", "--seed", "5");
+        int tokens = drafted.get("completion_tokens").intValue();
+        assertThat(drafted.get("cycles").intValue()).isEqualTo((tokens - 1 + 4) / 5);
+    }
+
     @Test
     void refusesADraftModelThatIsNoBundleAndOneThatIsNotNamed() {
         CommandRun missing = eagle("chat", "--model", bundle(), "--draft-model", folder.resolve("medusa").toString(), "hi");

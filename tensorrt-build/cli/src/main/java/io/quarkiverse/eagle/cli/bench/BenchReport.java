@@ -12,10 +12,20 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
  * @param totals by drafter; {@code tau} and {@code speedup} are means over the tasks
  * @param concurrency generations that ran at once
  * @param differences generations whose tokens were not those of plain decoding; must be 0
+ * @param notCompared drafters that keep plain decoding's distribution, but not its tokens
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record BenchReport(Machine machine, String model, double temperature, int maxTokens, int concurrency, List<Run> runs,
-        List<Total> totals, int differences, Costs costs) {
+        List<Total> totals, int differences, List<String> notCompared, Costs costs) {
+
+    /** In a sentence or two, whether the outputs are plain decoding's. */
+    public String equality() {
+        String compared = differences > 0 ? differences + " outputs differ from plain decoding's."
+                : "Every output equals plain decoding's, token for token.";
+        return notCompared.isEmpty() ? compared
+                : compared + " Not compared: " + String.join(", ", notCompared)
+                        + ", which draws other texts of the same distribution (acceptance rejection).";
+    }
 
     /** Where it ran. */
     public record Machine(String cpu, int cores, String flags, String java, String os) {

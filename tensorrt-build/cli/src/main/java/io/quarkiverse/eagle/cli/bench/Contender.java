@@ -1,6 +1,7 @@
 package io.quarkiverse.eagle.cli.bench;
 
 import io.quarkiverse.eagle.TreeBudget;
+import io.quarkiverse.eagle.draft.SpeculativeDrafter;
 
 /**
  * What a run of the benchmark compares.
@@ -10,4 +11,9 @@ import io.quarkiverse.eagle.TreeBudget;
  * @param budget fixed, or null for the adaptive one
  */
 public record Contender(String label, String drafter, TreeBudget budget) {
+
+    /** Whether a rule of acceptance has a meaning for it. */
+    boolean draws() {
+        return drafter.equals(SpeculativeDrafter.NAME);
+    }
 }

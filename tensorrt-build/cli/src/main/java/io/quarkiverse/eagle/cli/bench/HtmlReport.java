@@ -56,8 +56,7 @@ public final class HtmlReport {
                 Html.text(machine.java()),
                 Html.text(machine.os()), report.temperature(), report.maxTokens(),
                 report.concurrency() == 1 ? "" : ", " + report.concurrency() + " at once",
-                report.differences() == 0 ? "Every output equals plain decoding’s, token for token."
-                        : "<b>" + report.differences() + " outputs differ from plain decoding’s.</b>"));
+                report.differences() == 0 ? Html.text(report.equality()) : "<b>" + Html.text(report.equality()) + "</b>"));
     }
 
     private List<String> drafters() {

@@ -10,6 +10,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 
+import io.quarkiverse.eagle.Acceptance;
 import io.quarkiverse.eagle.ChatMessage;
 import io.quarkiverse.eagle.GeneratedToken;
 import io.quarkiverse.eagle.GenerationOptions;
@@ -22,7 +23,8 @@ import io.smallrye.mutiny.Uni;
 
 /**
  * Runs every prompt through every contender in turn, so that all of them meet the same state of the machine, and compares their
- * tokens with plain decoding's. The order rotates from prompt to prompt. With a concurrency above 1, so many prompts of a task
+ * tokens with plain decoding's, where these are promised. The order rotates from prompt to prompt. With a concurrency above 1,
+ * so many prompts of a task
  * run at once.
  */
 public final class SixTaskBenchmark {
@@ -142,8 +144,13 @@ public final class SixTaskBenchmark {
     private Uni<GenerationResult> generate(List<ChatMessage> chat, Contender contender, GenerationOptions wanted,
             DepthCounts depths) {
         GenerationRequest request = GenerationRequest.chat(chat)
-                .with(wanted.withDrafter(contender.drafter()).withBudget(contender.budget()));
+                .with(wanted.withDrafter(contender.drafter()).withBudget(contender.budget())
+                        .withAcceptance(contender.draws() ? wanted.acceptance() : null));
         return model.stream(request, depths).collect().last().map(GeneratedToken::result);
+    }
+
+    private boolean saysWhatPlainDecodingSays(Contender contender) {
+        return !contender.draws() || options.acceptance() != Acceptance.REJECTION || options.greedy();
     }
 
     /** Counts outputs that differ from plain decoding's, and returns its texts. */
@@ -151,13 +158,13 @@ public final class SixTaskBenchmark {
         List<GenerationResult> plain = answers.entrySet().stream()
                 .filter(entry -> entry.getKey().drafter().equals(PlainDrafter.NAME)).findFirst().orElseThrow().getValue()
                 .results();
-        for (Answers each : answers.values()) {
-            for (int i = 0; i < plain.size(); i++) {
+        answers.forEach((contender, each) -> {
+            for (int i = 0; saysWhatPlainDecodingSays(contender) && i < plain.size(); i++) {
                 if (!Arrays.equals(each.results().get(i).tokenIds(), plain.get(i).tokenIds())) {
                     differences++;
                 }
             }
-        }
+        });
         return plain.stream().map(GenerationResult::text).toList();
     }
 
@@ -214,7 +221,9 @@ public final class SixTaskBenchmark {
                     depths.acceptance(), depths.times()));
         }
         return new BenchReport(machine(), model.name(), options.temperature(), options.maxTokens(), concurrency, runs, totals,
-                differences, costs());
+                differences, contenders.stream().filter(contender -> !saysWhatPlainDecodingSays(contender))
+                        .map(Contender::label).toList(),
+                costs());
     }
 
     private BenchReport.Costs costs() {

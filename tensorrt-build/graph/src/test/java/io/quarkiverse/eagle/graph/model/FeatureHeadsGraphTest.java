@@ -119,9 +119,12 @@ class FeatureHeadsGraphTest {
         }
     }
 
-    @Test
-    void refusesHeadsOfAnotherModel() {
-        Path path = GeneratedCheckpoints.writeHydra(folder.resolve("heads"), GeneratedCheckpoints.smallQwen2(), 2, 5);
+    @ParameterizedTest
+    @EnumSource
+    void refusesHeadsOfAnotherModel(FeatureHeads.Kind kind) {
+        ModelConfig other = GeneratedCheckpoints.smallQwen2();
+        Path path = kind == FeatureHeads.Kind.HYDRA ? GeneratedCheckpoints.writeHydra(folder.resolve("heads"), other, 2, 5)
+                : GeneratedCheckpoints.writeMedusa(folder.resolve("heads"), other, 2, false, 5);
         assertThatThrownBy(() -> build(Precision.INT8, path)).isInstanceOf(CheckpointException.class)
                 .hasMessageContainingAll("hidden size 24 and vocabulary 96", "hidden size 32 and vocabulary 64",
                         "trained for this target");
