@@ -18,9 +18,10 @@ import io.quarkiverse.eagle.draft.Drafters;
  * @param recovery how long an engine that cannot be reached is tried again before its generations fail
  * @param queueTimeout how long a request may wait for a slot before it is refused; null for as long as its own deadline
  * @param prefixReuse whether a request that begins like an earlier one goes on from what that one left in its slot
+ * @param limits what one request, and one tenant, may take
  */
 public record ModelOptions(String drafter, TreeBudget budget, int queueLimit, Executor emission, CostCache costs,
-        Duration recovery, Duration queueTimeout, boolean prefixReuse) {
+        Duration recovery, Duration queueTimeout, boolean prefixReuse, RequestLimits limits) {
 
     public static final int DEFAULT_QUEUE_LIMIT = 256;
 
@@ -28,27 +29,32 @@ public record ModelOptions(String drafter, TreeBudget budget, int queueLimit, Ex
 
     /** Measures costs at every start. */
     public ModelOptions(String drafter, TreeBudget budget, int queueLimit, Executor emission) {
-        this(drafter, budget, queueLimit, emission, null, DEFAULT_RECOVERY, null, true);
+        this(drafter, budget, queueLimit, emission, null, DEFAULT_RECOVERY, null, true, RequestLimits.NONE);
     }
 
     /** The same with kept costs. */
     public ModelOptions withCosts(CostCache kept) {
-        return new ModelOptions(drafter, budget, queueLimit, emission, kept, recovery, queueTimeout, prefixReuse);
+        return new ModelOptions(drafter, budget, queueLimit, emission, kept, recovery, queueTimeout, prefixReuse, limits);
     }
 
     /** The same with another recovery time. */
     public ModelOptions withRecovery(Duration time) {
-        return new ModelOptions(drafter, budget, queueLimit, emission, costs, time, queueTimeout, prefixReuse);
+        return new ModelOptions(drafter, budget, queueLimit, emission, costs, time, queueTimeout, prefixReuse, limits);
     }
 
     /** The same with a limit to the time in the queue. */
     public ModelOptions withQueueTimeout(Duration limit) {
-        return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, limit, prefixReuse);
+        return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, limit, prefixReuse, limits);
     }
 
     /** The same with or without reuse of prefixes. */
     public ModelOptions withPrefixReuse(boolean reuse) {
-        return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, queueTimeout, reuse);
+        return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, queueTimeout, reuse, limits);
+    }
+
+    /** The same with limits of requests and tenants. */
+    public ModelOptions withLimits(RequestLimits most) {
+        return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, queueTimeout, prefixReuse, most);
     }
 
     public ModelOptions {

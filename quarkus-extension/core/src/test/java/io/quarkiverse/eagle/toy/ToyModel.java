@@ -22,6 +22,7 @@ import io.quarkiverse.eagle.GenerationRequest;
 import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.decode.ModelOptions;
+import io.quarkiverse.eagle.decode.RequestLimits;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EnginePair;
@@ -70,6 +71,7 @@ public final class ToyModel implements AutoCloseable {
         private Duration recovery = ModelOptions.DEFAULT_RECOVERY;
         private Duration queueTimeout;
         private boolean prefixReuse = true;
+        private RequestLimits limits = RequestLimits.NONE;
 
         private Builder(ToyLanguage language) {
             this.language = language;
@@ -147,6 +149,12 @@ public final class ToyModel implements AutoCloseable {
             return this;
         }
 
+        /** What one request, and one tenant, may take. */
+        public Builder limits(RequestLimits value) {
+            limits = value;
+            return this;
+        }
+
         public Builder withoutPrefixReuse() {
             prefixReuse = false;
             return this;
@@ -169,7 +177,7 @@ public final class ToyModel implements AutoCloseable {
             return new ToyModel(folder, target, draft, SpeculativeModel.open(Bundle.open(folder),
                     () -> server.apply(manifest, new EnginePair(target, draft, drafts ? further(pool) : Map.of())),
                     new ModelOptions(null, null, queueLimit, emission).withRecovery(recovery).withQueueTimeout(queueTimeout)
-                            .withPrefixReuse(prefixReuse)));
+                            .withPrefixReuse(prefixReuse).withLimits(limits)));
         }
 
         private Map<String, Engine> further(int pool) {
