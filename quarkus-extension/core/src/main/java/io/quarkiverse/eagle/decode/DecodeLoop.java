@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
 import org.jboss.logging.Logger;
@@ -29,10 +30,9 @@ import io.quarkiverse.eagle.tree.TreeVerifier;
 /**
  * Decodes the sequences of one model on a thread of its own. A turn admits waiting sequences into free slots, reads
  * one chunk of one prompt, and runs one draft-verify cycle of every decoding sequence: propose, one target step for all,
- * accept. A sequence whose consumer does not ask is left out until it does; when others wait for its slot, or it has kept it
- * for
- * long, it gives it away and is read again later. When an engine loses its pool, all sequences are read again and go on where
- * they stopped.
+ * accept. A sequence whose consumer does not ask is left out until it does; it gives its slot away when others wait for one,
+ * or after a while, and is read again later. When an engine loses its pool, all sequences are read again and go on where they
+ * stopped.
  */
 final class DecodeLoop implements Runnable {
 
@@ -205,25 +205,25 @@ final class DecodeLoop implements Runnable {
     void stop() {
         stopping = true;
         wake();
-        awaitEnd();
+        awaitEnd(System.nanoTime() + Long.MAX_VALUE / 2);
     }
 
-    /** Waits until the loop has stopped. */
-    void awaitEnd() {
-        if (thread.getState() == Thread.State.NEW) {
-            return;
-        }
+    /** Waits until the loop has stopped; false when it has not at this time, in terms of {@link System#nanoTime}. */
+    boolean awaitEnd(long until) {
         boolean interrupted = false;
-        while (thread.isAlive() && Thread.currentThread() != thread) {
+        long left = until - System.nanoTime();
+        while (thread.isAlive() && Thread.currentThread() != thread && left > 0) {
             try {
-                thread.join();
+                TimeUnit.NANOSECONDS.timedJoin(thread, left);
             } catch (InterruptedException e) {
                 interrupted = true;
             }
+            left = until - System.nanoTime();
         }
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
+        return !thread.isAlive();
     }
 
     @Override
@@ -315,7 +315,7 @@ final class DecodeLoop implements Runnable {
                 prompts.remove(slots[slot]);
                 vacate(slot);
             } else if (slots[slot] != null && mayGoAway(slots[slot])
-                    && slots[slot].idleNanos(System.nanoTime()) >= parkingNanos) {
+                    && slots[slot].idleness().nanos(System.nanoTime()) >= parkingNanos) {
                 sendAway(slot);
             }
         }
@@ -369,7 +369,7 @@ final class DecodeLoop implements Runnable {
         if (!sequence.isFinished() && !sequence.stream().isCancelled()) {
             if (sequence.isPastDeadline()) {
                 sequence.end(FinishReason.DEADLINE);
-            } else if (sequence.idleNanos(System.nanoTime()) >= abandonmentNanos) {
+            } else if (sequence.idleness().nanos(System.nanoTime()) >= abandonmentNanos) {
                 sequence.end(FinishReason.ABANDONED);
             }
         }

@@ -36,6 +36,7 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
     private final IncrementalDetokenizer detokenizer;
     private final StopMatcher stops;
     private final TokenStream stream;
+    private final Idleness idleness;
     private final CycleListener cycles;
     private final int promptLength;
     private final String tenant;
@@ -66,9 +67,6 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
     private int cachedTokens;
     /** Losses of the engine in steps of this sequence since its last token. */
     private int replays;
-    /** Tokens that the consumer had taken when it was last looked at, and since when it has taken no more. */
-    private long taken;
-    private long idleSince;
     private long startedAt;
     private long firstTokenAt;
     private boolean finished;
@@ -85,6 +83,7 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
         this.detokenizer = detokenizer;
         this.stops = stops;
         this.stream = stream;
+        this.idleness = new Idleness(stream);
         this.cycles = cycles;
         this.promptLength = prompt.length;
         this.stepNodes = Math.min(DraftTree.MAX_NODES, shape.maxRows() - 1);
@@ -248,13 +247,8 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
         return stream.isFull();
     }
 
-    /** How long the consumer has taken nothing, while tokens wait for it that keep the sequence from coming back to a slot. */
-    long idleNanos(long now) {
-        if (stream.hasRoom() || stream.taken() != taken) {
-            taken = stream.taken();
-            idleSince = now;
-        }
-        return now - idleSince;
+    Idleness idleness() {
+        return idleness;
     }
 
     /** Time since it was submitted. */

@@ -5,6 +5,8 @@ import java.time.Duration;
 import java.util.concurrent.Flow;
 import java.util.function.Supplier;
 
+import org.jboss.logging.Logger;
+
 import io.quarkiverse.eagle.EagleModel;
 import io.quarkiverse.eagle.FinishReason;
 import io.quarkiverse.eagle.GeneratedToken;
@@ -23,6 +25,7 @@ import io.quarkiverse.eagle.draft.SpeculationEconomy;
 import io.quarkiverse.eagle.draft.SpeculativeDrafter;
 import io.quarkiverse.eagle.draft.StepCosts;
 import io.quarkiverse.eagle.engine.Engine;
+import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.EnginePair;
 import io.quarkiverse.eagle.sampling.TokenSampler;
 import io.quarkiverse.eagle.text.ChatTemplate;
@@ -39,6 +42,8 @@ import io.smallrye.mutiny.subscription.MultiSubscriber;
 /** A bundle's model over its engines: prompts in, tokens out. Owns the engines; closing it ends what runs. */
 public final class SpeculativeModel implements EagleModel, AutoCloseable {
 
+    private static final Logger LOG = Logger.getLogger(SpeculativeModel.class);
+
     private static final SecureRandom SEEDS = new SecureRandom();
 
     /** A draft model's steps beyond the prompt have a row per sequence. */
@@ -46,6 +51,8 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
 
     /** Time for generations that were cut off to tell their consumers so. */
     private static final long LAST_WORDS_NANOS = 500_000_000;
+
+    private static final Duration STEP_PATIENCE = Duration.ofSeconds(5);
 
     private final BundleManifest manifest;
     private final EnginePair engines;
@@ -57,6 +64,8 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     private final SpeculationEconomy economy;
     private final DecodeLoop loop;
     private final OpenStreams openStreams = new OpenStreams();
+    /** Closing gave up waiting for a step. */
+    private volatile boolean stuck;
 
     /**
      * Opens a model. Measures the engines' cost curves, which takes about a second.
@@ -271,8 +280,7 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
             subscriber.onError(e);
             return;
         }
-        openStreams.opened();
-        stream.whenOver(openStreams::over);
+        openStreams.opened(stream);
         subscriber.onSubscribe(stream);
         OverloadedException refusal = loop.submit(sequence);
         if (refusal != null) {
@@ -312,12 +320,24 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     /**
      * Closes gracefully: as {@link #drain} says, then closes the engines. Waits for consumers too, until they have their
      * answers,
-     * but hardly longer than the limit and the step that runs then: what they ask for later they still get.
+     * but hardly longer than the limit and the step that runs then: what they ask for later they still get. When that step does
+     * not return, everything fails, and the engines stay open, for they cannot be closed under it.
      */
     public void close(Duration limit) {
+        close(limit, STEP_PATIENCE);
+    }
+
+    /** @param stepPatience how long to wait for the step that runs when the limit is reached */
+    void close(Duration limit, Duration stepPatience) {
         loop.drain(limit);
         long until = loop.drainUntil();
-        loop.awaitEnd();
+        if (stuck || !loop.awaitEnd(until + stepPatience.toNanos())) {
+            stuck = true;
+            LOG.errorf("A step of %s does not return; the model is closed as far as possible, but its engines stay open",
+                    name());
+            openStreams.failAll(new EngineException("the model is closed, and the step that ran did not return"));
+            return;
+        }
         openStreams.awaitNone(Math.max(until, System.nanoTime() + LAST_WORDS_NANOS));
         release();
     }
@@ -325,8 +345,10 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     /** Closes at once: stops after the running cycle, fails what runs, refuses what waits, and closes the engines. */
     @Override
     public void close() {
-        loop.stop();
-        release();
+        if (!stuck) {
+            loop.stop();
+            release();
+        }
     }
 
     private synchronized void release() {

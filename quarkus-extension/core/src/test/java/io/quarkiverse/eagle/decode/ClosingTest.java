@@ -6,11 +6,14 @@ import static org.awaitility.Awaitility.await;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.locks.LockSupport;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 import io.quarkiverse.eagle.FinishReason;
+import io.quarkiverse.eagle.GeneratedToken;
 import io.quarkiverse.eagle.GenerationOptions;
 import io.quarkiverse.eagle.OverloadedException;
 import io.quarkiverse.eagle.engine.EngineException;
@@ -118,6 +121,37 @@ class ClosingTest {
     }
 
     @Test
+    void itWaitsForConsumersThatAreStillAtTheirTokens() {
+        ToyModel toy = ToyModel.of(ENDLESS).open();
+        CountDownLatch atTheLast = new CountDownLatch(1);
+        CountDownLatch goOn = new CountDownLatch(1);
+        Consumer slow = stream(toy, 1, OPTIONS.withMaxTokens(20), new Consumer(Long.MAX_VALUE) {
+            @Override
+            protected void received(GeneratedToken token) {
+                if (token.last()) {
+                    atTheLast.countDown();
+                    pass(goOn);
+                }
+            }
+        });
+        CompletableFuture<Void> closing = CompletableFuture.runAsync(() -> toy.model().close(Duration.ofSeconds(30)));
+        pass(atTheLast);
+        await().during(Duration.ofMillis(100)).until(() -> !closing.isDone());
+        goOn.countDown();
+        await().until(closing::isDone);
+        assertThat(slow.awaitAnswer()).isEqualTo(ENDLESS.greedy(ToyModel.prompt(10, 1), 20));
+        assertClosed(toy);
+    }
+
+    private static void pass(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Test
     void aModelWithNothingToDoClosesAtOnce() {
         ToyModel toy = ToyModel.of(ENDLESS).open();
         toy.ids(ToyModel.prompt(3, 1), OPTIONS);
@@ -132,12 +166,27 @@ class ClosingTest {
         running.awaitTokens(1);
         toy.target().beforeEveryStep(request -> {
             if (toy.model().isClosing()) {
+                LockSupport.parkNanos(1); // takes the loop's wake-up, as waiting for an engine elsewhere may
                 throw new EngineException("the device is lost; start the engine again");
             }
         });
         toy.model().close(FOR_EVER);
         assertThat(running.awaitFailure()).hasMessageContaining("device is lost");
         assertClosed(toy);
+    }
+
+    @Test
+    void aStepThatDoesNotReturnDoesNotHoldTheClosingUp() {
+        ToyModel toy = ToyModel.of(ENDLESS).open();
+        Gate gate = new Gate();
+        toy.target().beforeEveryStep(gate);
+        Consumer running = stream(toy, 1, OPTIONS, Consumer.eager());
+        gate.awaitArrival();
+        toy.model().close(Duration.ofMillis(10), Duration.ofMillis(10));
+        assertThat(running.awaitFailure()).isInstanceOf(EngineException.class).hasMessageContaining("did not return");
+        assertThat(toy.target().isClosed()).isFalse();
+        gate.open();
+        toy.close();
     }
 
     @Test
