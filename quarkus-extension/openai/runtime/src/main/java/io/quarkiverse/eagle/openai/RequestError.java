@@ -90,31 +90,15 @@ final class RequestError extends RuntimeException {
     }
 
     private static RequestError overloaded(OverloadedException refusal) {
-        int status;
-        String type;
-        String code;
-        switch (refusal.reason()) {
-            case QUEUE_FULL -> {
-                status = 429;
-                type = RATE_LIMIT;
-                code = "rate_limit_exceeded";
-            }
-            case TENANT_LIMIT -> {
-                status = 429;
-                type = RATE_LIMIT;
-                code = "tenant_limit_exceeded";
-            }
-            case QUEUE_TIMEOUT -> {
-                status = 504;
-                type = TIMEOUT;
-                code = "queue_timeout";
-            }
-            default -> {
-                status = 503;
-                type = SERVER;
-                code = SHUTTING_DOWN;
-            }
-        }
+        return switch (refusal.reason()) {
+            case QUEUE_FULL -> refused(429, RATE_LIMIT, "rate_limit_exceeded", refusal);
+            case TENANT_LIMIT -> refused(429, RATE_LIMIT, "tenant_limit_exceeded", refusal);
+            case QUEUE_TIMEOUT -> refused(504, TIMEOUT, "queue_timeout", refusal);
+            case SHUTTING_DOWN -> refused(503, SERVER, SHUTTING_DOWN, refusal);
+        };
+    }
+
+    private static RequestError refused(int status, String type, String code, OverloadedException refusal) {
         return new RequestError(status, type, null, code, refusal.getMessage(), refusal.retryAfter());
     }
 
