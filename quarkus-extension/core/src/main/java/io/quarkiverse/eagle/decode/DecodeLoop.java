@@ -267,7 +267,7 @@ final class DecodeLoop implements Runnable {
 
     /** Whether only a call of {@link #wake} can bring something to do. */
     boolean isIdle() {
-        boolean idle = away.isEmpty();
+        boolean idle = away.isEmpty() && queued() == 0;
         for (Sequence sequence : slots) {
             idle &= sequence == null;
         }
