@@ -94,8 +94,8 @@ final class RuntimeEnvironment {
             create.setAccessible(true);
             create.invoke(null, api.getLong(null), OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR.getValue(), "quarkus-eagle");
         } catch (ReflectiveOperationException | RuntimeException e) {
-            LOG.warn("ONNX Runtime's environment cannot be kept until the process ends; a generation that runs when the process is"
-                    + " told to end may crash it", e);
+            LOG.warn("ONNX Runtime's environment ends with the first shutdown hook; a generation that still runs then may crash"
+                    + " the process", e);
         }
     }
 
