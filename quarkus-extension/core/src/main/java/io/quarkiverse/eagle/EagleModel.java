@@ -16,7 +16,8 @@ public interface EagleModel {
     /**
      * Streams the answer as it is decoded. Cold: every subscription is a generation of its own. Tokens are only handed over on
      * request; a consumer that stops asking pauses its own generation, never another's. Cancelling frees the model's slot at
-     * the next cycle. Fails with {@link InvalidRequestException} before any work when the request cannot be served.
+     * the next cycle. Fails with {@link InvalidRequestException} before any work when the request cannot be served, and with
+     * {@link OverloadedException} when it cannot be served now.
      */
     Multi<GeneratedToken> stream(GenerationRequest request);
 

@@ -9,7 +9,11 @@ public enum FinishReason {
     /** The request's deadline passed. */
     DEADLINE,
     /** The consumer cancelled. */
-    CANCELLED;
+    CANCELLED,
+    /** The consumer asked for nothing for longer than the model keeps a generation for it. */
+    ABANDONED,
+    /** The model was closed, and the time that running generations had to come to their end was over. */
+    SHUTDOWN;
 
     /** The name used in JSON: lower case. */
     public String json() {

@@ -6,7 +6,7 @@ import java.util.List;
  * One generated token.
  *
  * @param index 0 for the first token of the answer
- * @param id token id; -1 when the generation ended without a token, at its deadline
+ * @param id token id; -1 when the generation ended without a token: at its deadline, abandoned or with the model
  * @param text the text that became certain with this token; empty while a character or a possible stop string is
  *        incomplete, and for the token that ends the answer
  * @param logprob natural log-probability of the token under the model before temperature and filters; NaN when not asked

@@ -8,7 +8,7 @@ import java.util.Objects;
  * How a request is decoded. Immutable; start from {@link #defaults()} and change what you need:
  * {@code GenerationOptions.defaults().withTemperature(0.8).withSeed(7)}.
  *
- * @param maxTokens most tokens to generate, at least 1
+ * @param maxTokens most tokens to generate; 0 for as many as the model gives when nothing is said
  * @param temperature 0 decodes greedily; otherwise logits are divided by it before sampling
  * @param topK keep the k most probable tokens, 0 keeps all
  * @param topP keep the smallest set of most probable tokens with at least this mass, 1 keeps all
@@ -31,12 +31,12 @@ public record GenerationOptions(int maxTokens, double temperature, int topK, dou
         double repetitionPenalty, double presencePenalty, double frequencyPenalty, Long seed, List<String> stop,
         int logprobs, String drafter, TreeBudget budget, Duration deadline, Acceptance acceptance) {
 
-    private static final GenerationOptions DEFAULTS = new GenerationOptions(256, 0, 0, 1, 0, 1, 0, 0, null, List.of(), 0,
+    private static final GenerationOptions DEFAULTS = new GenerationOptions(0, 0, 0, 1, 0, 1, 0, 0, null, List.of(), 0,
             null, null, null, null);
 
     public GenerationOptions {
         stop = List.copyOf(Objects.requireNonNull(stop, "stop"));
-        require(maxTokens >= 1, "max tokens is " + maxTokens + "; it must be at least 1");
+        require(maxTokens >= 0, "max tokens is " + maxTokens + "; it must be at least 1");
         require(temperature >= 0 && Double.isFinite(temperature),
                 "temperature is " + temperature + "; it must be 0 (greedy) or a positive number");
         require(topK >= 0, "top-k is " + topK + "; it must be 0 (off) or positive");
@@ -54,7 +54,7 @@ public record GenerationOptions(int maxTokens, double temperature, int topK, dou
                 "deadline is " + deadline + "; it must be positive");
     }
 
-    /** Greedy, 256 tokens, the model's default drafter with an adaptive budget. */
+    /** Greedy, the model's default number of tokens and drafter, an adaptive budget. */
     public static GenerationOptions defaults() {
         return DEFAULTS;
     }
@@ -67,7 +67,9 @@ public record GenerationOptions(int maxTokens, double temperature, int topK, dou
         return repetitionPenalty != 1 || presencePenalty != 0 || frequencyPenalty != 0;
     }
 
+    /** @param value at least 1 */
     public GenerationOptions withMaxTokens(int value) {
+        require(value >= 1, "max tokens is " + value + "; it must be at least 1");
         return new GenerationOptions(value, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
                 frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline, acceptance);
     }

@@ -15,14 +15,16 @@ public final class GenerationRequest {
     private final int[] tokenIds;
     private final GenerationOptions options;
     private final String tenant;
+    private final Priority priority;
 
     private GenerationRequest(List<ChatMessage> messages, String text, int[] tokenIds, GenerationOptions options,
-            String tenant) {
+            String tenant, Priority priority) {
         this.messages = messages;
         this.text = text;
         this.tokenIds = tokenIds;
         this.options = Objects.requireNonNull(options, "options");
         this.tenant = tenant;
+        this.priority = Objects.requireNonNull(priority, "priority");
     }
 
     /** A single question of a user, through the model's chat template. */
@@ -32,31 +34,38 @@ public final class GenerationRequest {
 
     /** A chat, through the model's chat template. */
     public static GenerationRequest chat(List<ChatMessage> messages) {
-        return new GenerationRequest(List.copyOf(messages), null, null, GenerationOptions.defaults(), null);
+        return new GenerationRequest(List.copyOf(messages), null, null, GenerationOptions.defaults(), null, Priority.NORMAL);
     }
 
     /** Raw text, without the chat template. */
     public static GenerationRequest raw(String text) {
-        return new GenerationRequest(null, Objects.requireNonNull(text, "text"), null, GenerationOptions.defaults(), null);
+        return new GenerationRequest(null, Objects.requireNonNull(text, "text"), null, GenerationOptions.defaults(), null,
+                Priority.NORMAL);
     }
 
     /** Token ids of the model's own vocabulary, taken as they are. */
     public static GenerationRequest tokens(int... ids) {
-        return new GenerationRequest(null, null, ids.clone(), GenerationOptions.defaults(), null);
+        return new GenerationRequest(null, null, ids.clone(), GenerationOptions.defaults(), null, Priority.NORMAL);
     }
 
     public GenerationRequest with(GenerationOptions options) {
-        return new GenerationRequest(messages, text, tokenIds, options, tenant);
+        return new GenerationRequest(messages, text, tokenIds, options, tenant, priority);
     }
 
     /**
      * The same for a tenant: what earlier requests left in the model's slots is reused between requests of one tenant only, so
-     * that nobody learns from response times what others asked. Requests without a tenant share among themselves.
+     * that nobody learns from response times what others asked. Requests without a tenant share among themselves. Slots go
+     * round the tenants that wait, and a model's limits per tenant count those with a name.
      *
      * @param tenant a name, null for none
      */
     public GenerationRequest forTenant(String tenant) {
-        return new GenerationRequest(messages, text, tokenIds, options, tenant);
+        return new GenerationRequest(messages, text, tokenIds, options, tenant, priority);
+    }
+
+    /** The same with another priority among those who wait for a slot; {@link Priority#NORMAL} when nothing is said. */
+    public GenerationRequest withPriority(Priority priority) {
+        return new GenerationRequest(messages, text, tokenIds, options, tenant, priority);
     }
 
     /** The chat, or null when the request is raw text or tokens. */
@@ -77,6 +86,10 @@ public final class GenerationRequest {
     /** The tenant's name, or null. */
     public String tenant() {
         return tenant;
+    }
+
+    public Priority priority() {
+        return priority;
     }
 
     public GenerationOptions options() {

@@ -7,7 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
-import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
 import org.jboss.logging.Logger;
@@ -32,8 +32,9 @@ import io.quarkiverse.eagle.tree.Verifier;
 /**
  * Decodes the sequences of one model on a thread of its own. A turn admits waiting sequences into free slots, reads
  * one chunk of one prompt, and runs one draft-verify cycle of every decoding sequence: propose, one target step for all,
- * accept. A sequence whose consumer does not ask is left out until it does; when others wait for its slot, it gives it away and
- * is read again later. When an engine loses its pool, all sequences are read again and go on where they stopped.
+ * accept. A sequence whose consumer does not ask is left out until it does; it gives its slot away when others wait for one,
+ * or after a while, and is read again later. When an engine loses its pool, all sequences are read again and go on where they
+ * stopped.
  */
 final class DecodeLoop implements Runnable {
 
@@ -62,7 +63,9 @@ final class DecodeLoop implements Runnable {
     private final TreeVerifier.EndTokens endTokens;
     private final StepRequest request;
     private final StepResult result;
-    private final Queue<Sequence> waiting;
+    private final String name;
+    private final AdmissionQueue<Sequence> waiting;
+    private final RunningTenants tenants;
     private final Sequence[] slots;
     private final CachedPrefixes prefixes;
     /** Sequences that gave their slots away because their consumers did not ask. */
@@ -81,6 +84,8 @@ final class DecodeLoop implements Runnable {
     private final int[] emitted = new int[DraftTree.MAX_NODES + 1];
     private final long recoveryNanos;
     private final Duration queueTimeout;
+    private final long parkingNanos;
+    private final long abandonmentNanos;
     private final Thread thread;
     /** When the engine was lost, and the next try to reach it may be made; the pause is 0 while it is there. */
     private long lostAt;
@@ -92,7 +97,11 @@ final class DecodeLoop implements Runnable {
     private long draftedBefore;
     private long draftNanos;
     private long hostNanos;
+    /** The last slot went to a sequence that came back. */
+    private boolean cameBack;
     private volatile boolean stopping;
+    /** When what runs is ended, once the loop takes no more requests; null before. */
+    private volatile Long drainUntil;
     /** For others to read; counted by the loop. */
     private volatile int slotsInUse;
 
@@ -113,7 +122,11 @@ final class DecodeLoop implements Runnable {
         int rows = shape.maxRows() * shape.slots();
         this.request = new StepRequest(shape, shape.slots(), rows, 2 * shape.maxRows());
         this.result = new StepResult(shape, rows, rows);
-        this.waiting = new ArrayBlockingQueue<>(options.queueLimit());
+        this.name = name;
+        this.waiting = new AdmissionQueue<>(options.queueLimit(), options.limits().waiting());
+        this.tenants = new RunningTenants(options.limits().running());
+        this.parkingNanos = nanos(options.limits().parking());
+        this.abandonmentNanos = nanos(options.limits().abandonment());
         this.mostAway = options.queueLimit();
         this.slots = new Sequence[shape.slots()];
         this.prefixes = new CachedPrefixes(shape.slots(), options.prefixReuse());
@@ -125,16 +138,39 @@ final class DecodeLoop implements Runnable {
         thread.start();
     }
 
-    /** Queues a sequence; false when the queue is full or the loop stops. */
-    boolean submit(Sequence sequence) {
-        if (stopping || !waiting.offer(sequence)) {
-            return false;
-        }
-        if (stopping && waiting.remove(sequence)) {
-            return false; // the loop may have failed what waited just before
+    private static long nanos(Duration limit) {
+        return limit == null || limit.compareTo(Sequence.LONGEST_TIME) > 0 ? Long.MAX_VALUE : limit.toNanos();
+    }
+
+    /** Queues a sequence; null when it waits, else why it was refused. */
+    OverloadedException submit(Sequence sequence) {
+        OverloadedException.Reason refusal = isClosing() ? OverloadedException.Reason.SHUTTING_DOWN : waiting.offer(sequence);
+        if (refusal != null) {
+            return refusal(refusal, sequence);
         }
         wake();
-        return true;
+        return null;
+    }
+
+    private OverloadedException refusal(OverloadedException.Reason reason, Sequence sequence) {
+        return new OverloadedException(reason, switch (reason) {
+            case QUEUE_FULL -> waiting.limit() + " requests wait for " + name + " already; try again later";
+            case TENANT_LIMIT -> "as many requests of " + sequence.tenant() + " wait for " + name
+                    + " as may of one tenant; try again when some of them are answered";
+            case QUEUE_TIMEOUT -> "no slot became free within " + queueTimeout.toMillis()
+                    + " ms; try again later, or give the model more slots";
+            case SHUTTING_DOWN -> name + " is closing; try again later, or elsewhere";
+        }, timeToClear());
+    }
+
+    /** In how long those who wait now should have been admitted. */
+    Duration timeToClear() {
+        return waiting.timeToClear(System.nanoTime());
+    }
+
+    /** Whether requests are refused because the loop is about to end, or has. */
+    boolean isClosing() {
+        return stopping || drainUntil != null;
     }
 
     /** Sequences that wait for a slot and never had one. */
@@ -152,24 +188,45 @@ final class DecodeLoop implements Runnable {
         LockSupport.unpark(thread);
     }
 
-    /** Stops after the running cycle; running and waiting sequences fail. */
+    /**
+     * Takes no more requests, and refuses those that wait. What runs may come to its end within a time, counted from the first
+     * call; then it ends with what it has, and the loop stops. Returns at once.
+     */
+    void drain(Duration limit) {
+        if (drainUntil == null) {
+            drainUntil = System.nanoTime() + Math.min(nanos(limit), Long.MAX_VALUE / 2);
+        }
+        wake();
+    }
+
+    /** When what runs is ended, once {@link #drain} was called. */
+    long drainUntil() {
+        return drainUntil;
+    }
+
+    /** Stops after the running cycle; running sequences fail, waiting ones are refused. */
     void stop() {
         stopping = true;
         wake();
-        if (thread.getState() == Thread.State.NEW) {
-            return;
-        }
+        awaitEnd(System.nanoTime() + Long.MAX_VALUE / 2);
+    }
+
+    /** Waits until the loop has stopped; false when it has not at this time, in terms of {@link System#nanoTime}. */
+    boolean awaitEnd(long until) {
         boolean interrupted = false;
-        while (thread.isAlive() && Thread.currentThread() != thread) {
+        long left = until - System.nanoTime();
+        while (thread.isAlive() && Thread.currentThread() != thread && left > 0) {
             try {
-                thread.join();
+                TimeUnit.NANOSECONDS.timedJoin(thread, left);
             } catch (InterruptedException e) {
                 interrupted = true;
             }
+            left = until - System.nanoTime();
         }
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
+        return !thread.isAlive();
     }
 
     @Override
@@ -190,33 +247,44 @@ final class DecodeLoop implements Runnable {
             }
         }
         failAll(new EngineException("the model is closed"));
-        failEach(away, new EngineException("the model is closed"));
-        failEach(waiting, new EngineException("the model is closed"));
+        for (Sequence sequence = away.poll(); sequence != null; sequence = away.poll()) {
+            sequence.fail(new EngineException("the model is closed"));
+        }
+        refuseWaiting();
     }
 
-    private static void failEach(Queue<Sequence> sequences, EngineException reason) {
-        for (Sequence sequence = sequences.poll(); sequence != null; sequence = sequences.poll()) {
-            sequence.fail(reason);
+    private void refuseWaiting() {
+        for (Sequence sequence : waiting.close()) {
+            sequence.fail(refusal(OverloadedException.Reason.SHUTTING_DOWN, sequence));
         }
     }
 
     /** Sleeps until something changes; while there are sequences not for long, for their deadlines pass meanwhile. */
     private void rest() {
-        boolean idle = away.isEmpty();
-        for (Sequence sequence : slots) {
-            idle &= sequence == null;
-        }
-        if (idle) {
+        if (isIdle() && !isClosing()) {
             LockSupport.park(this);
         } else {
             LockSupport.parkNanos(this, DEADLINE_CHECK_NANOS);
         }
     }
 
+    /** Whether only a call of {@link #wake} can bring something to do. */
+    boolean isIdle() {
+        boolean idle = away.isEmpty() && queued() == 0;
+        for (Sequence sequence : slots) {
+            idle &= sequence == null;
+        }
+        return idle;
+    }
+
     /** One turn; false when there was nothing to do. */
     private boolean turn() {
         stepping.clear();
         leave();
+        if (drainUntil != null && drained()) {
+            stopping = true;
+            return true;
+        }
         boolean resting = pause > 0 && System.nanoTime() - retryAt < 0;
         if (!resting) {
             admit();
@@ -249,18 +317,40 @@ final class DecodeLoop implements Runnable {
             if (slots[slot] != null && isOver(slots[slot])) {
                 prompts.remove(slots[slot]);
                 vacate(slot);
+            } else if (slots[slot] != null && mayGoAway(slots[slot])
+                    && slots[slot].idleness().nanos(System.nanoTime()) >= parkingNanos) {
+                sendAway(slot);
             }
         }
-        away.removeIf(DecodeLoop::isOver);
-        waiting.removeIf(sequence -> isOver(sequence) || waitedTooLong(sequence));
+        away.removeIf(this::isOver);
+        for (Sequence sequence : waiting.all()) {
+            if (isOver(sequence) || waitedTooLong(sequence)) {
+                waiting.remove(sequence);
+            }
+        }
+    }
+
+    /** Refuses what waits, and ends what runs when its time is over; whether nothing is left. */
+    private boolean drained() {
+        refuseWaiting();
+        if (System.nanoTime() - drainUntil < 0) {
+            return isIdle();
+        }
+        for (Sequence sequence : slots) {
+            if (sequence != null) {
+                sequence.end(FinishReason.SHUTDOWN);
+            }
+        }
+        away.forEach(sequence -> sequence.end(FinishReason.SHUTDOWN));
+        away.clear();
+        return true;
     }
 
     private boolean waitedTooLong(Sequence sequence) {
         if (queueTimeout == null || sequence.waited().compareTo(queueTimeout) <= 0) {
             return false;
         }
-        sequence.fail(new OverloadedException("no slot became free within " + queueTimeout.toMillis()
-                + " ms; try again later, or give the model more slots"));
+        sequence.fail(refusal(OverloadedException.Reason.QUEUE_TIMEOUT, sequence));
         return true;
     }
 
@@ -278,34 +368,52 @@ final class DecodeLoop implements Runnable {
         slotsInUse = used;
     }
 
-    private static boolean isOver(Sequence sequence) {
-        if (!sequence.isFinished() && !sequence.stream().isCancelled() && sequence.isPastDeadline()) {
-            sequence.end(FinishReason.DEADLINE);
+    private boolean isOver(Sequence sequence) {
+        if (!sequence.isFinished() && !sequence.stream().isCancelled()) {
+            if (sequence.isPastDeadline()) {
+                sequence.end(FinishReason.DEADLINE);
+            } else if (sequence.idleness().nanos(System.nanoTime()) >= abandonmentNanos) {
+                sequence.end(FinishReason.ABANDONED);
+            }
         }
         return sequence.isFinished() || sequence.stream().isCancelled();
     }
 
-    /** Gives slots to sequences that come back, then to those that wait, in order. */
+    /** Gives slots to sequences that come back and to those that wait, in turns while there are both. */
     private void admit() {
+        countTenants();
         while (true) {
-            Sequence returning = returning();
-            if (returning == null && waiting.isEmpty()) {
-                return;
-            }
-            Sequence sequence = returning != null ? returning : waiting.peek();
-            int slot = slotToGive(sequence);
+            Sequence next = waiting.next(tenants::mayRunOneMore);
+            Sequence returning = next != null && cameBack ? null : returning();
+            Sequence sequence = returning != null ? returning : next;
+            int slot = sequence == null ? -1 : slotToGive(sequence);
             if (slot < 0) {
                 return;
             }
-            if (!(returning != null ? away : waiting).remove(sequence)) {
+            if (returning != null) {
+                away.remove(returning);
+            } else if (waiting.admit(sequence, tenants::mayRunOneMore, System.nanoTime())) {
+                tenants.add(sequence.tenant());
+            } else {
                 continue;
             }
+            cameBack = returning != null;
             slots[slot] = sequence;
             byDrafter.computeIfAbsent(sequence.drafter(), drafter -> new ArrayList<>());
             sequence.enter(slot, prefixes.common(slot, sequence));
             prefixes.forget(slot);
             prompts.add(sequence);
         }
+    }
+
+    private void countTenants() {
+        tenants.clear();
+        for (Sequence sequence : slots) {
+            if (sequence != null) {
+                tenants.add(sequence.tenant());
+            }
+        }
+        away.forEach(sequence -> tenants.add(sequence.tenant()));
     }
 
     private Sequence returning() {
@@ -324,13 +432,22 @@ final class DecodeLoop implements Runnable {
             return free;
         }
         for (int slot = 0; slot < slots.length; slot++) {
-            if (slots[slot].isParked() && !slots[slot].readsPrompt() && away.size() < mostAway) {
-                away.add(slots[slot]);
-                vacate(slot);
+            if (mayGoAway(slots[slot])) {
+                sendAway(slot);
                 return slot;
             }
         }
         return -1;
+    }
+
+    private boolean mayGoAway(Sequence sequence) {
+        return sequence.isParked() && !sequence.readsPrompt() && away.size() < mostAway;
+    }
+
+    /** A parked sequence gives its slot away; it keeps its tokens, and comes back when its consumer asks. */
+    private void sendAway(int slot) {
+        away.add(slots[slot]);
+        vacate(slot);
     }
 
     /** Reads the next chunk of a prompt; after its last one the first token is drawn. */

@@ -21,9 +21,10 @@ import io.quarkiverse.eagle.draft.Drafters;
  * @param prefixReuse whether a request that begins like an earlier one goes on from what that one left in its slot
  * @param acceptance how drafted tokens are accepted in requests with drafter {@code speculative} that do not say;
  *        {@link Acceptance#REJECTION} needs it to be the drafter of requests that name none
+ * @param limits what one request, and one tenant, may take
  */
 public record ModelOptions(String drafter, TreeBudget budget, int queueLimit, Executor emission, CostCache costs,
-        Duration recovery, Duration queueTimeout, boolean prefixReuse, Acceptance acceptance) {
+        Duration recovery, Duration queueTimeout, boolean prefixReuse, Acceptance acceptance, RequestLimits limits) {
 
     public static final int DEFAULT_QUEUE_LIMIT = 256;
 
@@ -31,33 +32,44 @@ public record ModelOptions(String drafter, TreeBudget budget, int queueLimit, Ex
 
     /** Measures costs at every start. */
     public ModelOptions(String drafter, TreeBudget budget, int queueLimit, Executor emission) {
-        this(drafter, budget, queueLimit, emission, null, DEFAULT_RECOVERY, null, true, Acceptance.COUPLED);
+        this(drafter, budget, queueLimit, emission, null, DEFAULT_RECOVERY, null, true, Acceptance.COUPLED,
+                RequestLimits.NONE);
     }
 
     /** The same with kept costs. */
     public ModelOptions withCosts(CostCache kept) {
-        return new ModelOptions(drafter, budget, queueLimit, emission, kept, recovery, queueTimeout, prefixReuse, acceptance);
+        return new ModelOptions(drafter, budget, queueLimit, emission, kept, recovery, queueTimeout, prefixReuse, acceptance,
+                limits);
     }
 
     /** The same with another recovery time. */
     public ModelOptions withRecovery(Duration time) {
-        return new ModelOptions(drafter, budget, queueLimit, emission, costs, time, queueTimeout, prefixReuse, acceptance);
+        return new ModelOptions(drafter, budget, queueLimit, emission, costs, time, queueTimeout, prefixReuse, acceptance,
+                limits);
     }
 
     /** The same with a limit to the time in the queue. */
     public ModelOptions withQueueTimeout(Duration limit) {
-        return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, limit, prefixReuse, acceptance);
+        return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, limit, prefixReuse, acceptance,
+                limits);
     }
 
     /** The same with or without reuse of prefixes. */
     public ModelOptions withPrefixReuse(boolean reuse) {
         return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, queueTimeout, reuse,
-                acceptance);
+                acceptance, limits);
     }
 
     /** The same with another rule of acceptance. */
     public ModelOptions withAcceptance(Acceptance rule) {
-        return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, queueTimeout, prefixReuse, rule);
+        return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, queueTimeout, prefixReuse, rule,
+                limits);
+    }
+
+    /** The same with limits of requests and tenants. */
+    public ModelOptions withLimits(RequestLimits most) {
+        return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, queueTimeout, prefixReuse, acceptance,
+                most);
     }
 
     public ModelOptions {

@@ -10,6 +10,7 @@ import io.quarkiverse.eagle.FinishReason;
 import io.quarkiverse.eagle.GeneratedToken;
 import io.quarkiverse.eagle.GenerationOptions;
 import io.quarkiverse.eagle.GenerationResult;
+import io.quarkiverse.eagle.Priority;
 import io.quarkiverse.eagle.TreeBudget;
 import io.quarkiverse.eagle.draft.Draftable;
 import io.quarkiverse.eagle.draft.Drafter;
@@ -25,9 +26,10 @@ import io.quarkiverse.eagle.tree.DraftedChain;
  * One running generation: its tokens, its rows in the target's pool, its text. Belongs to the decode loop's thread; only
  * {@link TokenStream} is shared with others.
  */
-final class Sequence implements Draftable {
+final class Sequence implements Draftable, AdmissionQueue.Request {
 
-    private static final Duration LONGEST_DEADLINE = Duration.ofNanos(Long.MAX_VALUE);
+    /** What is longer is for ever. */
+    static final Duration LONGEST_TIME = Duration.ofNanos(Long.MAX_VALUE);
 
     private final GenerationOptions options;
     private final long seed;
@@ -38,9 +40,11 @@ final class Sequence implements Draftable {
     private final IncrementalDetokenizer detokenizer;
     private final StopMatcher stops;
     private final TokenStream stream;
+    private final Idleness idleness;
     private final CycleListener cycles;
     private final int promptLength;
     private final String tenant;
+    private final Priority priority;
     private final int lengthLimit;
     /** Nodes that fit a step beside the root. */
     private final int stepNodes;
@@ -75,8 +79,9 @@ final class Sequence implements Draftable {
 
     Sequence(int[] prompt, GenerationOptions options, long seed, Drafter drafter, TokenSampler sampler,
             IncrementalDetokenizer detokenizer, StopMatcher stops, TokenStream stream, CycleListener cycles,
-            EngineShape shape, String tenant) {
+            EngineShape shape, String tenant, Priority priority) {
         this.tenant = tenant;
+        this.priority = priority;
         this.options = options;
         this.seed = seed;
         this.drafter = drafter;
@@ -85,13 +90,14 @@ final class Sequence implements Draftable {
         this.detokenizer = detokenizer;
         this.stops = stops;
         this.stream = stream;
+        this.idleness = new Idleness(stream);
         this.cycles = cycles;
         this.promptLength = prompt.length;
         this.stepNodes = Math.min(DraftTree.MAX_NODES, shape.maxRows() - 1);
         this.lengthLimit = (int) Math.min(shape.maxLength(), (long) prompt.length + options.maxTokens());
         this.tokens = Arrays.copyOf(prompt, Math.min(lengthLimit, prompt.length + 256));
         this.length = prompt.length;
-        this.deadlineNanos = options.deadline() == null || options.deadline().compareTo(LONGEST_DEADLINE) > 0 ? Long.MAX_VALUE
+        this.deadlineNanos = options.deadline() == null || options.deadline().compareTo(LONGEST_TIME) > 0 ? Long.MAX_VALUE
                 : options.deadline().toNanos();
         sampler.observePrompt(prompt, 0, prompt.length);
     }
@@ -116,9 +122,15 @@ final class Sequence implements Draftable {
         return cycles;
     }
 
-    /** Whose requests share cached prefixes; null for those that name nobody. */
-    String tenant() {
+    /** Whose requests share cached prefixes, and are counted together; null for those that name nobody. */
+    @Override
+    public String tenant() {
         return tenant;
+    }
+
+    @Override
+    public Priority priority() {
+        return priority;
     }
 
     /** Tokens that the target reads before it decodes: the prompt, or all but the last after the slot was given away. */
@@ -280,6 +292,10 @@ final class Sequence implements Draftable {
     /** The consumer does not ask for what is there already; until it does, the sequence is left alone. */
     boolean isParked() {
         return stream.isFull();
+    }
+
+    Idleness idleness() {
+        return idleness;
     }
 
     /** Time since it was submitted. */

@@ -1,11 +1,15 @@
 package io.quarkiverse.eagle.decode;
 
 import java.security.SecureRandom;
+import java.time.Duration;
 import java.util.concurrent.Flow;
 import java.util.function.Supplier;
 
+import org.jboss.logging.Logger;
+
 import io.quarkiverse.eagle.Acceptance;
 import io.quarkiverse.eagle.EagleModel;
+import io.quarkiverse.eagle.FinishReason;
 import io.quarkiverse.eagle.GeneratedToken;
 import io.quarkiverse.eagle.GenerationOptions;
 import io.quarkiverse.eagle.GenerationRequest;
@@ -22,6 +26,7 @@ import io.quarkiverse.eagle.draft.SpeculationEconomy;
 import io.quarkiverse.eagle.draft.SpeculativeDrafter;
 import io.quarkiverse.eagle.draft.StepCosts;
 import io.quarkiverse.eagle.engine.Engine;
+import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.EnginePair;
 import io.quarkiverse.eagle.sampling.TokenSampler;
 import io.quarkiverse.eagle.text.ChatTemplate;
@@ -38,10 +43,17 @@ import io.smallrye.mutiny.subscription.MultiSubscriber;
 /** A bundle's model over its engines: prompts in, tokens out. Owns the engines; closing it ends what runs. */
 public final class SpeculativeModel implements EagleModel, AutoCloseable {
 
+    private static final Logger LOG = Logger.getLogger(SpeculativeModel.class);
+
     private static final SecureRandom SEEDS = new SecureRandom();
 
     /** A draft model's steps beyond the prompt have a row per sequence. */
     private static final int DRAFT_MODEL_ROWS = 8;
+
+    /** Time for generations that were cut off to tell their consumers so. */
+    private static final long LAST_WORDS_NANOS = 500_000_000;
+
+    private static final Duration STEP_PATIENCE = Duration.ofSeconds(5);
 
     private final BundleManifest manifest;
     private final EnginePair engines;
@@ -52,6 +64,9 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     private final StepCosts targetCosts;
     private final SpeculationEconomy economy;
     private final DecodeLoop loop;
+    private final OpenStreams openStreams = new OpenStreams();
+    /** Closing gave up waiting for a step. */
+    private volatile boolean stuck;
 
     /**
      * Opens a model. Measures the engines' cost curves, which takes about a second.
@@ -146,6 +161,24 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         return loop.queued();
     }
 
+    /** What one request, and one tenant, may take. */
+    public RequestLimits limits() {
+        return options.limits();
+    }
+
+    /**
+     * In how long those who wait now should all have a slot, as fast as slots became free of late; at least a second and at
+     * most a minute.
+     */
+    public Duration timeToClear() {
+        return loop.timeToClear();
+    }
+
+    /** Whether the model is being closed, or is; requests are refused. */
+    public boolean isClosing() {
+        return loop.isClosing();
+    }
+
     /** The costs that budgets are chosen by, and what was learned of acceptance; null without a draft. */
     public SpeculationEconomy economy() {
         return economy;
@@ -171,6 +204,20 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         return stream(request).collect().last().map(GeneratedToken::result);
     }
 
+    /** With the model's default number of tokens where none is said; refuses more than the model's limit. */
+    private GenerationOptions limited(GenerationOptions generation) {
+        RequestLimits limits = options.limits();
+        if (generation.maxTokens() == 0) {
+            return generation.withMaxTokens(limits.defaultTokens());
+        }
+        if (limits.tokens() > 0 && generation.maxTokens() > limits.tokens()) {
+            throw new InvalidRequestException("max-tokens", "the request asks for up to " + generation.maxTokens()
+                    + " tokens, but " + manifest.name() + " gives at most " + limits.tokens()
+                    + " (max-tokens); ask for fewer");
+        }
+        return generation;
+    }
+
     /** The token ids that a request's prompt becomes; fails as {@link #stream} would. */
     public int[] promptIds(GenerationRequest request) {
         int[] ids;
@@ -193,6 +240,11 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         if (ids.length == 0) {
             throw new InvalidRequestException("the prompt is empty; give at least one token");
         }
+        int most = options.limits().promptTokens();
+        if (most > 0 && ids.length > most) {
+            throw new InvalidRequestException("max-prompt-tokens", "the prompt has " + ids.length + " tokens, but "
+                    + manifest.name() + " takes at most " + most + " (max-prompt-tokens); shorten it");
+        }
         if (ids.length >= manifest.maxLength()) {
             throw new InvalidRequestException("the prompt has " + ids.length + " tokens, but the model takes at most "
                     + (manifest.maxLength() - 1) + " and needs room for an answer; shorten it, or build the bundle with a"
@@ -211,7 +263,7 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         Sequence sequence;
         TokenStream stream;
         try {
-            GenerationOptions generation = request.options();
+            GenerationOptions generation = limited(request.options());
             if (generation.budget() == null && options.budget() != null) {
                 generation = generation.withBudget(options.budget());
             }
@@ -223,16 +275,18 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
             stream = new TokenStream(subscriber, options.emission(), waker::wake);
             sequence = new Sequence(prompt, generation, seed, drafter,
                     new TokenSampler(generation, seed, manifest.model().vocabulary()), new IncrementalDetokenizer(tokenizer),
-                    new StopMatcher(generation.stop()), stream, cycles, engines.target().shape(), request.tenant());
+                    new StopMatcher(generation.stop()), stream, cycles, engines.target().shape(), request.tenant(),
+                    request.priority());
         } catch (RuntimeException e) {
             subscriber.onSubscribe(new Rejected());
             subscriber.onError(e);
             return;
         }
+        openStreams.opened(stream);
         subscriber.onSubscribe(stream);
-        if (!loop.submit(sequence)) {
-            stream.fail(new OverloadedException(options.queueLimit() + " requests wait for " + manifest.name()
-                    + " already, or it is closing; try again later"));
+        OverloadedException refusal = loop.submit(sequence);
+        if (refusal != null) {
+            stream.fail(refusal);
         }
     }
 
@@ -266,10 +320,51 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         return repeats && wanted.budget() == null ? effective.withBudget(SpeculativeDrafter.REPEATABLE) : effective;
     }
 
-    /** Stops decoding, fails what runs and waits, and closes the engines. */
+    /**
+     * Begins to close: refuses new requests and those that wait with {@link OverloadedException.Reason#SHUTTING_DOWN}. What
+     * runs
+     * may come to its end within a time, counted from the first call; then it ends with {@link FinishReason#SHUTDOWN} and what
+     * it has. Returns at once; {@link #close(Duration)} waits for it.
+     */
+    public void drain(Duration limit) {
+        loop.drain(limit);
+    }
+
+    /**
+     * Closes gracefully: as {@link #drain} says, then closes the engines. Waits for consumers too, until they have their
+     * answers,
+     * but hardly longer than the limit and the step that runs then: what they ask for later they still get. When that step does
+     * not return, everything fails, and the engines stay open, for they cannot be closed under it.
+     */
+    public void close(Duration limit) {
+        close(limit, STEP_PATIENCE);
+    }
+
+    /** @param stepPatience how long to wait for the step that runs when the limit is reached */
+    void close(Duration limit, Duration stepPatience) {
+        loop.drain(limit);
+        long until = loop.drainUntil();
+        if (stuck || !loop.awaitEnd(until + stepPatience.toNanos())) {
+            stuck = true;
+            LOG.errorf("A step of %s does not return; the model is closed as far as possible, but its engines stay open",
+                    name());
+            openStreams.failAll(new EngineException("the model is closed, and the step that ran did not return"));
+            return;
+        }
+        openStreams.awaitNone(Math.max(until, System.nanoTime() + LAST_WORDS_NANOS));
+        release();
+    }
+
+    /** Closes at once: stops after the running cycle, fails what runs, refuses what waits, and closes the engines. */
     @Override
     public void close() {
-        loop.stop();
+        if (!stuck) {
+            loop.stop();
+            release();
+        }
+    }
+
+    private synchronized void release() {
         try {
             keepCosts();
             engines.close();

@@ -6,6 +6,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Flow;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -33,8 +34,13 @@ final class TokenStream implements Flow.Subscription {
     private final Runnable onRoom;
     private final Queue<GeneratedToken> waiting = new ConcurrentLinkedQueue<>();
     private final AtomicInteger size = new AtomicInteger();
+    /** Written by whoever delivers. */
+    private volatile long taken;
     private final AtomicLong demand = new AtomicLong();
     private final AtomicInteger drains = new AtomicInteger();
+    private final AtomicBoolean over = new AtomicBoolean();
+    private Runnable onOver = () -> {
+    };
     private volatile boolean cancelled;
     private volatile boolean done;
     private volatile Throwable failure;
@@ -44,6 +50,11 @@ final class TokenStream implements Flow.Subscription {
         this.subscriber = Objects.requireNonNull(subscriber, "subscriber");
         this.executor = executor;
         this.onRoom = onRoom;
+    }
+
+    /** Calls this once when the subscriber has got its end or left; to be said before the subscriber hears of the stream. */
+    void whenOver(Runnable action) {
+        onOver = action;
     }
 
     /** Hands a token over; only from the decode loop. */
@@ -76,6 +87,11 @@ final class TokenStream implements Flow.Subscription {
         return size.get() <= ROOM;
     }
 
+    /** Tokens that the subscriber has taken. */
+    long taken() {
+        return taken;
+    }
+
     boolean isCancelled() {
         return cancelled;
     }
@@ -100,7 +116,14 @@ final class TokenStream implements Flow.Subscription {
     public void cancel() {
         cancelled = true;
         onRoom.run();
+        beOver();
         drain();
+    }
+
+    private void beOver() {
+        if (over.compareAndSet(false, true)) {
+            onOver.run();
+        }
     }
 
     private void drain() {
@@ -136,6 +159,7 @@ final class TokenStream implements Flow.Subscription {
             if (demand.get() != Long.MAX_VALUE) {
                 demand.decrementAndGet();
             }
+            taken = taken + 1;
             int before = size.getAndDecrement();
             hand(token);
             if (before >= CAPACITY || before == ROOM + 1) {
@@ -160,10 +184,14 @@ final class TokenStream implements Flow.Subscription {
         cancelled = true;
         Flow.Subscriber<? super GeneratedToken> last = subscriber;
         subscriber = null;
-        if (failure != null) {
-            last.onError(failure);
-        } else {
-            last.onComplete();
+        try {
+            if (failure != null) {
+                last.onError(failure);
+            } else {
+                last.onComplete();
+            }
+        } finally {
+            beOver();
         }
     }
 }

@@ -23,6 +23,7 @@ import io.quarkiverse.eagle.GenerationRequest;
 import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.decode.ModelOptions;
+import io.quarkiverse.eagle.decode.RequestLimits;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EnginePair;
@@ -73,6 +74,7 @@ public final class ToyModel implements AutoCloseable {
         private String drafter;
         private Acceptance acceptance = Acceptance.COUPLED;
         private boolean prefixReuse = true;
+        private RequestLimits limits = RequestLimits.NONE;
 
         private Builder(ToyLanguage language) {
             this.language = language;
@@ -157,6 +159,12 @@ public final class ToyModel implements AutoCloseable {
             return this;
         }
 
+        /** What one request, and one tenant, may take. */
+        public Builder limits(RequestLimits value) {
+            limits = value;
+            return this;
+        }
+
         public Builder withoutPrefixReuse() {
             prefixReuse = false;
             return this;
@@ -179,7 +187,7 @@ public final class ToyModel implements AutoCloseable {
             return new ToyModel(folder, target, draft, SpeculativeModel.open(Bundle.open(folder),
                     () -> server.apply(manifest, new EnginePair(target, draft, drafts ? further(pool) : Map.of())),
                     new ModelOptions(drafter, null, queueLimit, emission).withRecovery(recovery).withQueueTimeout(queueTimeout)
-                            .withPrefixReuse(prefixReuse).withAcceptance(acceptance)));
+                            .withPrefixReuse(prefixReuse).withAcceptance(acceptance).withLimits(limits)));
         }
 
         private Map<String, Engine> further(int pool) {

@@ -25,6 +25,7 @@ import io.quarkus.deployment.annotations.Record;
 import io.quarkus.deployment.builditem.FeatureBuildItem;
 import io.quarkus.deployment.builditem.LogCategoryBuildItem;
 import io.quarkus.deployment.builditem.ShutdownContextBuildItem;
+import io.quarkus.deployment.builditem.ShutdownListenerBuildItem;
 import io.quarkus.deployment.pkg.steps.NativeOrNativeSourcesBuild;
 import io.quarkus.runtime.RuntimeValue;
 import io.quarkus.runtime.configuration.ConfigurationException;
@@ -63,8 +64,9 @@ class EagleProcessor {
     @BuildStep
     @Record(ExecutionTime.RUNTIME_INIT)
     void open(EagleModelsBuildItem models, EagleRecorder recorder, TlsRegistryBuildItem tls, ShutdownContextBuildItem shutdown,
-            BuildProducer<SyntheticBeanBuildItem> beans) {
+            BuildProducer<SyntheticBeanBuildItem> beans, BuildProducer<ShutdownListenerBuildItem> listeners) {
         RuntimeValue<OpenModels> open = recorder.open(models.names(), tls.registry(), shutdown);
+        listeners.produce(new ShutdownListenerBuildItem(recorder.shutdown(open)));
         beans.produce(SyntheticBeanBuildItem.configure(OpenModels.class).scope(Singleton.class).runtimeValue(open)
                 .unremovable().setRuntimeInit().done());
         for (String name : models.names()) {

@@ -75,7 +75,7 @@ class EagleMetricsTest {
 
     @Test
     void slotsQueueAndRefusalsShowWhatTheModelIsBusyWith() {
-        double overloaded = refused("overloaded");
+        double full = refused("queue_full");
         double cancelled = ended("cancelled");
         AssertSubscriber<GeneratedToken> running = endless().subscribe().withSubscriber(AssertSubscriber.create(1));
         running.awaitItems(1, LONG);
@@ -84,7 +84,7 @@ class EagleMetricsTest {
         assertThat(meter("eagle.slots.used").gauge().value()).isEqualTo(1);
         assertThat(meter("eagle.queue").gauge().value()).isEqualTo(1);
         assertThatThrownBy(() -> endless().collect().last().await().atMost(LONG)).isInstanceOf(OverloadedException.class);
-        assertThat(refused("overloaded") - overloaded).isEqualTo(1);
+        assertThat(refused("queue_full") - full).isEqualTo(1);
         running.cancel();
         waiting.cancel();
         assertThat(ended("cancelled") - cancelled).isEqualTo(2);

@@ -1,5 +1,7 @@
 package io.quarkiverse.eagle.onnxruntime;
 
+import java.lang.reflect.Field;
+import java.lang.reflect.Method;
 import java.util.concurrent.atomic.AtomicReference;
 
 import org.jboss.logging.Logger;
@@ -69,10 +71,31 @@ final class RuntimeEnvironment {
             threading.setGlobalSpinControl(options.spinning());
             OrtEnvironment environment = OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
                     "quarkus-eagle", threading);
+            outliveShutdownHooks();
             return new RuntimeEnvironment(environment, options.threadCount(), options.spinning());
         } catch (OrtException | IllegalStateException e) {
             LOG.debugf("ONNX Runtime's shared thread pool is not available: %s", e.getMessage());
-            return new RuntimeEnvironment(OrtEnvironment.getEnvironment(), 0, false);
+            OrtEnvironment environment = OrtEnvironment.getEnvironment();
+            outliveShutdownHooks();
+            return new RuntimeEnvironment(environment, 0, false);
+        }
+    }
+
+    /**
+     * ONNX Runtime's binding releases the environment in a shutdown hook of its own, beside the hooks of whoever lets running
+     * generations come to their end first: the next step would end the process with a crash. The native environment counts who
+     * uses it, so one more reference, which the process never gives back, keeps it. The binding has no other way to get one.
+     */
+    private static void outliveShutdownHooks() {
+        try {
+            Field api = Class.forName("ai.onnxruntime.OnnxRuntime").getDeclaredField("ortApiHandle");
+            api.setAccessible(true);
+            Method create = OrtEnvironment.class.getDeclaredMethod("createHandle", long.class, int.class, String.class);
+            create.setAccessible(true);
+            create.invoke(null, api.getLong(null), OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR.getValue(), "quarkus-eagle");
+        } catch (ReflectiveOperationException | RuntimeException e) {
+            LOG.warn("ONNX Runtime's environment ends with the first shutdown hook; a generation that still runs then may crash"
+                    + " the process", e);
         }
     }
 

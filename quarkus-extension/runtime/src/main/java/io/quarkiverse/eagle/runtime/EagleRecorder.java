@@ -11,9 +11,11 @@ import org.jboss.logging.Logger;
 
 import io.quarkiverse.eagle.EagleModel;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
+import io.quarkus.runtime.LaunchMode;
 import io.quarkus.runtime.RuntimeValue;
 import io.quarkus.runtime.ShutdownContext;
 import io.quarkus.runtime.annotations.Recorder;
+import io.quarkus.runtime.shutdown.ShutdownListener;
 import io.quarkus.tls.TlsConfigurationRegistry;
 import io.smallrye.mutiny.infrastructure.Infrastructure;
 
@@ -46,6 +48,15 @@ public class EagleRecorder {
             models.put(name, new ServedModel(model));
         }
         return new RuntimeValue<>(new OpenModels(models));
+    }
+
+    /** Lets generations come to their end before the application stops; in dev mode nobody waits for them. */
+    public ShutdownListener shutdown(RuntimeValue<OpenModels> models) {
+        Map<String, Duration> limits = new LinkedHashMap<>();
+        models.getValue().all().keySet().forEach(name -> limits.put(name, LaunchMode.current() == LaunchMode.DEVELOPMENT
+                ? Duration.ZERO
+                : config.getValue().models().get(name).shutdownTimeout()));
+        return new ModelsShutdown(models.getValue(), limits);
     }
 
     public Supplier<EagleModel> model(RuntimeValue<OpenModels> models, String name) {

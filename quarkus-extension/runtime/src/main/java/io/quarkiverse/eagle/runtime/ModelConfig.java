@@ -93,6 +93,51 @@ public interface ModelConfig {
     Optional<Duration> queueTimeout();
 
     /**
+     * Most tokens of a prompt; a request with more is refused before any work. Without it, as many as the bundle can read.
+     */
+    OptionalInt maxPromptTokens();
+
+    /** Most tokens that a request may ask for; one that asks for more is refused before any work. */
+    @ConfigDocDefault("no limit but the bundle's length")
+    OptionalInt maxTokens();
+
+    /** Most tokens of an answer when the request does not say; never more than {@code max-tokens}. */
+    @WithDefault("256")
+    int defaultMaxTokens();
+
+    /**
+     * Generations of one tenant ({@code GenerationRequest.forTenant}) that run at once. Further ones wait, and requests of
+     * others pass them. Requests that name no tenant are not limited.
+     */
+    @ConfigDocDefault("no limit")
+    OptionalInt tenantLimit();
+
+    /** Requests of one tenant that may wait for a slot; further ones are refused at once, while others still find room. */
+    @ConfigDocDefault("no limit but queue-limit")
+    OptionalInt tenantQueueLimit();
+
+    /**
+     * How long a generation whose consumer does not ask for tokens keeps its slot when nobody waits for it. Then the slot is
+     * free; when the consumer asks again, the generation is read again as far as needed and goes on where it stopped. When
+     * somebody waits, the slot goes to him at once.
+     */
+    @WithDefault("30s")
+    Duration parkingTimeout();
+
+    /**
+     * How long a consumer may take nothing of the tokens that wait for it before its generation ends, with the reason
+     * {@code ABANDONED}. Without it a generation waits for its consumer for ever.
+     */
+    Optional<Duration> abandonmentTimeout();
+
+    /**
+     * How long running generations may take to come to their end when the application stops; then they end with the reason
+     * {@code SHUTDOWN} and what they have. New requests and those that wait are refused meanwhile. In dev mode nothing waits.
+     */
+    @WithDefault("10s")
+    Duration shutdownTimeout();
+
+    /**
      * Whether a request that begins with the same tokens as an earlier one, as the next turn of a chat does, goes on from what
      * that one left in its slot instead of reading them again. The text is the same either way. Requests of different tenants
      * ({@code GenerationRequest.forTenant}) never share.

@@ -1,6 +1,7 @@
 package io.quarkiverse.eagle.runtime;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -13,6 +14,7 @@ import io.quarkiverse.eagle.InvalidRequestException;
 import io.quarkiverse.eagle.TreeBudget;
 import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.decode.ModelOptions;
+import io.quarkiverse.eagle.decode.RequestLimits;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
 import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.EnginePair;
@@ -70,12 +72,28 @@ final class ModelOpening {
         ModelOptions options = new ModelOptions(config.drafter().map(ModelConfig.DrafterKind::drafter).orElse(null),
                 budget(), positive("queue-limit", OptionalInt.of(config.queueLimit())), emission)
                 .withRecovery(config.recovery()).withPrefixReuse(config.prefixReuse())
-                .withQueueTimeout(config.queueTimeout().orElse(null));
+                .withQueueTimeout(config.queueTimeout().map(time -> positive("queue-timeout", time)).orElse(null))
+                .withLimits(limits());
         try {
             return options.withAcceptance(config.acceptance());
         } catch (InvalidRequestException e) {
             throw wrong("acceptance", e);
         }
+    }
+
+    private RequestLimits limits() {
+        if (config.shutdownTimeout().isNegative()) {
+            String property = EagleConfig.property(name, "shutdown-timeout");
+            throw new ConfigurationException(property + " is " + config.shutdownTimeout() + "; it must not be negative",
+                    Set.of(property));
+        }
+        return RequestLimits.NONE
+                .withTokens(positive("max-prompt-tokens", config.maxPromptTokens()), positive("max-tokens", config.maxTokens()),
+                        positive("default-max-tokens", OptionalInt.of(config.defaultMaxTokens())))
+                .withTenants(positive("tenant-limit", config.tenantLimit()),
+                        positive("tenant-queue-limit", config.tenantQueueLimit()))
+                .withIdleConsumers(positive("parking-timeout", config.parkingTimeout()), config.abandonmentTimeout()
+                        .map(time -> positive("abandonment-timeout", time)).orElse(null));
     }
 
     /** The bundle of the draft model, null without one; one with other tokens is refused before any engine is opened. */
@@ -171,6 +189,14 @@ final class ModelOpening {
             throw new ConfigurationException(full + " is " + value.getAsInt() + "; it must be at least 1", Set.of(full));
         }
         return value.orElse(0);
+    }
+
+    private Duration positive(String property, Duration value) {
+        if (value.isNegative() || value.isZero()) {
+            String full = EagleConfig.property(name, property);
+            throw new ConfigurationException(full + " is " + value + "; it must be positive", Set.of(full));
+        }
+        return value;
     }
 
     private TreeBudget budget() {

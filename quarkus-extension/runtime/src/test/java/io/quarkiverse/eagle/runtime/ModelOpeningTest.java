@@ -144,11 +144,24 @@ class ModelOpeningTest {
 
     @Test
     void countsThatAreNotPositiveNameTheirProperty() {
-        for (String property : new String[] { "slots", "threads", "queue-limit" }) {
+        for (String property : new String[] { "slots", "threads", "queue-limit", "max-prompt-tokens", "max-tokens",
+                "default-max-tokens", "tenant-limit", "tenant-queue-limit" }) {
             assertThatThrownBy(() -> open(EagleConfig.DEFAULT_MODEL, Map.of("quarkus.eagle." + property, "0")))
                     .isInstanceOf(ConfigurationException.class)
                     .hasMessage("quarkus.eagle." + property + " is 0; it must be at least 1");
         }
+    }
+
+    @Test
+    void timesThatAreNotPositiveNameTheirProperty() {
+        for (String property : new String[] { "queue-timeout", "parking-timeout", "abandonment-timeout" }) {
+            assertThatThrownBy(() -> open("coder", Map.of("quarkus.eagle.coder." + property, "0s")))
+                    .isInstanceOf(ConfigurationException.class)
+                    .hasMessage("quarkus.eagle.\"coder\"." + property + " is PT0S; it must be positive");
+        }
+        assertThatThrownBy(() -> open("coder", Map.of("quarkus.eagle.coder.shutdown-timeout", "PT-1S")))
+                .isInstanceOf(ConfigurationException.class)
+                .hasMessageContaining("quarkus.eagle.\"coder\".shutdown-timeout is PT-1S");
     }
 
     @Test

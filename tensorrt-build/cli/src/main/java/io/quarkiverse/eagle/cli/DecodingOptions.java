@@ -107,8 +107,8 @@ final class DecodingOptions {
 
     /** How to generate, checked; the drafter and the budget are the model's ({@link #model}). */
     GenerationOptions generation() {
-        return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, 0, null, null, null, acceptance);
+        return new GenerationOptions(0, temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty,
+                seed, stop, 0, null, null, null, acceptance).withMaxTokens(maxTokens);
     }
 
     /** How the model decodes, checked. */

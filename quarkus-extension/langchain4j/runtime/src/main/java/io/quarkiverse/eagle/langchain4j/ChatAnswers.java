@@ -5,6 +5,7 @@ import dev.langchain4j.exception.InternalServerException;
 import dev.langchain4j.exception.InvalidRequestException;
 import dev.langchain4j.exception.LangChain4jException;
 import dev.langchain4j.exception.RateLimitException;
+import dev.langchain4j.exception.TimeoutException;
 import dev.langchain4j.model.chat.response.ChatResponse;
 import dev.langchain4j.model.output.FinishReason;
 import dev.langchain4j.model.output.TokenUsage;
@@ -28,7 +29,7 @@ final class ChatAnswers {
         return switch (reason) {
             case STOP -> FinishReason.STOP;
             case LENGTH -> FinishReason.LENGTH;
-            case DEADLINE, CANCELLED -> FinishReason.OTHER;
+            case DEADLINE, CANCELLED, ABANDONED, SHUTDOWN -> FinishReason.OTHER;
         };
     }
 
@@ -40,8 +41,12 @@ final class ChatAnswers {
         if (failure instanceof io.quarkiverse.eagle.InvalidRequestException) {
             return new InvalidRequestException(failure.getMessage(), failure);
         }
-        if (failure instanceof OverloadedException) {
-            return new RateLimitException(failure.getMessage(), failure);
+        if (failure instanceof OverloadedException refusal) {
+            return switch (refusal.reason()) {
+                case QUEUE_FULL, TENANT_LIMIT -> new RateLimitException(failure.getMessage(), failure);
+                case QUEUE_TIMEOUT -> new TimeoutException(failure.getMessage(), failure);
+                case SHUTTING_DOWN -> new InternalServerException(failure.getMessage(), failure);
+            };
         }
         return new InternalServerException(failure.getMessage(), failure);
     }

@@ -7,8 +7,8 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
-import io.quarkiverse.eagle.FinishReason;
 import io.quarkiverse.eagle.GenerationResult;
+import io.quarkiverse.eagle.decode.SpeculativeModel;
 
 /** The JSON around choices: what every object of one response has in common. */
 final class AnswerJson {
@@ -60,12 +60,18 @@ final class AnswerJson {
                 .put("tau", cycles == 0 ? 0 : drafted / (double) cycles);
     }
 
-    /** @throws RequestError the generation ended because its time was over */
-    static String finishReason(GenerationResult result) {
-        if (result.finishReason() == FinishReason.DEADLINE) {
-            throw RequestError.deadlinePassed();
-        }
-        return result.finishReason().json();
+    /** @throws RequestError the generation was ended before its answer was complete */
+    String finishReason(GenerationResult result) {
+        return switch (result.finishReason()) {
+            case DEADLINE -> throw RequestError.deadlinePassed(model().timeToClear());
+            case SHUTDOWN -> throw RequestError.shutDown(model().timeToClear());
+            case ABANDONED -> throw RequestError.abandoned();
+            default -> result.finishReason().json();
+        };
+    }
+
+    private SpeculativeModel model() {
+        return call.model().model().model();
     }
 
     private ObjectNode envelope(String object) {

@@ -17,18 +17,27 @@ final class ApiKeys {
         this.digests = keys.stream().map(ApiKeys::digest).toList();
     }
 
-    /** @param authorization the header, null where there is none */
-    boolean admit(String authorization) {
+    /**
+     * Lets a request in, and tells whose it is.
+     *
+     * @param authorization the header, null where there is none
+     * @return a name for the key, which tells nothing of it; null where everybody is let in
+     * @throws RequestError the key is missing or wrong
+     */
+    String tenant(String authorization) {
         if (digests.isEmpty()) {
-            return true;
+            return null;
         }
         boolean bearer = authorization != null && authorization.regionMatches(true, 0, SCHEME, 0, SCHEME.length());
         byte[] sent = digest(bearer ? authorization.substring(SCHEME.length()).strip() : "");
-        boolean known = false;
-        for (byte[] key : digests) {
-            known |= MessageDigest.isEqual(key, sent);
+        int known = -1;
+        for (int i = 0; i < digests.size(); i++) {
+            known = MessageDigest.isEqual(digests.get(i), sent) ? i : known;
         }
-        return bearer & known;
+        if (!bearer || known < 0) {
+            throw RequestError.unauthorised();
+        }
+        return "API key " + (known + 1);
     }
 
     /** Of equal length for all keys, so that a comparison does not tell a key's length either. */

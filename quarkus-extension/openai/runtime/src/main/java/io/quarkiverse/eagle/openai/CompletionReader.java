@@ -3,6 +3,7 @@ package io.quarkiverse.eagle.openai;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.UnaryOperator;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -11,6 +12,7 @@ import com.fasterxml.jackson.databind.node.BooleanNode;
 import io.quarkiverse.eagle.GenerationOptions;
 import io.quarkiverse.eagle.GenerationRequest;
 import io.quarkiverse.eagle.InvalidRequestException;
+import io.quarkiverse.eagle.Priority;
 
 /** From a request's JSON to generations. Whatever is wrong is said with the name of the field that has to change. */
 final class CompletionReader {
@@ -30,15 +32,19 @@ final class CompletionReader {
         this.prompts = new PromptReader(config.maxMessages());
     }
 
-    /** @throws RequestError the request cannot be served as it stands */
-    CompletionCall read(JsonNode body, AnswerForm form) {
+    /**
+     * @param tenant whose request it is, null for nobody's
+     * @throws RequestError the request cannot be served as it stands
+     */
+    CompletionCall read(JsonNode body, AnswerForm form, String tenant) {
         Fields fields = PromptReader.object(body);
         ModelDirectory.Entry model = models.find(fields.text("model"));
         refuseWhatIsNotServed(fields);
         List<GenerationRequest> asked = form == AnswerForm.CHAT ? List.of(prompts.messages(fields)) : prompts.prompts(fields);
         int copies = copies(fields, asked.size());
         int logprobs = logprobs(fields, form);
-        GenerationOptions options = options(fields, logprobs);
+        GenerationOptions options = options(fields, logprobs, model.model().model().limits().tokens());
+        Priority priority = priority(fields);
         List<GenerationRequest> choices = new ArrayList<>();
         int promptTokens = 0;
         for (GenerationRequest prompt : asked) {
@@ -46,7 +52,7 @@ final class CompletionReader {
             promptTokens += ids.length;
             for (int copy = 0; copy < copies; copy++) {
                 GenerationOptions own = options.seed() == null ? options : options.withSeed(options.seed() + choices.size());
-                choices.add(GenerationRequest.tokens(ids).with(own));
+                choices.add(GenerationRequest.tokens(ids).with(own).forTenant(tenant).withPriority(priority));
             }
         }
         boolean stream = fields.flag("stream");
@@ -103,10 +109,16 @@ final class CompletionReader {
         return wanted;
     }
 
-    private GenerationOptions options(Fields fields, int logprobs) {
+    /** @param most the model's own limit of tokens, 0 for none */
+    private GenerationOptions options(Fields fields, int logprobs, int most) {
         String limit = fields.has("max_completion_tokens") ? "max_completion_tokens" : "max_tokens";
         Options options = new Options();
-        options.set(limit, o -> o.withMaxTokens(fields.integer(limit, config.maxTokens())));
+        options.set(limit, o -> o.withMaxTokens(
+                fields.integer(limit, most == 0 ? config.maxTokens() : Math.min(most, config.maxTokens()))));
+        if (most > 0 && options.made.maxTokens() > most) {
+            throw RequestError.wrong(limit, limit + " is " + options.made.maxTokens() + "; the model gives at most " + most
+                    + " tokens");
+        }
         options.set("temperature", o -> o.withTemperature(fields.number("temperature", 1)));
         options.set("top_p", o -> o.withTopP(fields.number("top_p", 1)));
         options.set("top_k", o -> o.withTopK(fields.integer("top_k", 0)));
@@ -122,6 +134,24 @@ final class CompletionReader {
         options.set("deadline", o -> o.withDeadline(deadline(fields)));
         // The chosen token's own log-probability comes with at least one alternative.
         return options.made.withLogprobs(logprobs < 0 ? 0 : Math.max(1, logprobs));
+    }
+
+    /** What is asked for, as far as the configuration lets clients go ahead of others. */
+    private Priority priority(Fields fields) {
+        String asked = fields.text("priority");
+        if (asked == null) {
+            return lower(Priority.NORMAL, config.highestPriority());
+        }
+        for (Priority priority : Priority.values()) {
+            if (asked.equals(priority.name().toLowerCase(Locale.ROOT))) {
+                return lower(priority, config.highestPriority());
+            }
+        }
+        throw RequestError.wrong("priority", "priority is \"" + asked + "\"; it must be low, normal or high");
+    }
+
+    private static Priority lower(Priority one, Priority other) {
+        return one.compareTo(other) < 0 ? one : other;
     }
 
     private static double within(Fields fields, String field) {

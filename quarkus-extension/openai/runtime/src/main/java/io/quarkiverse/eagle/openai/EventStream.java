@@ -154,7 +154,7 @@ final class EventStream {
 
         private void write(GeneratedToken token) {
             GenerationResult result = token.result();
-            String reason = result == null ? null : AnswerJson.finishReason(result);
+            String reason = result == null ? null : json.finishReason(result);
             if (!token.text().isEmpty() || call.logprobs() >= 0) {
                 ObjectNode piece = piece(token.text());
                 piece.set("logprobs", logprobs.json(List.of(token), characters));

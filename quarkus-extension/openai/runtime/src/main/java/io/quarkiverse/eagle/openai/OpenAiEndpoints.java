@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
-import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
@@ -57,8 +56,8 @@ public final class OpenAiEndpoints {
     }
 
     private void complete(RoutingContext routing, AnswerForm form) {
-        withBody(routing, (body, context) -> {
-            CompletionCall call = reader.read(body, form);
+        withBody(routing, (body, tenant, context) -> {
+            CompletionCall call = reader.read(body, form, tenant);
             if (call.stream()) {
                 new EventStream(call, routing.response(), context).start();
             } else {
@@ -69,7 +68,7 @@ public final class OpenAiEndpoints {
 
     /** The token ids that a prompt becomes: those of {@code messages} through the chat template, or of a text. */
     void tokenize(RoutingContext routing) {
-        withBody(routing, (body, context) -> {
+        withBody(routing, (body, tenant, context) -> {
             Fields fields = PromptReader.object(body);
             ModelDirectory.Entry model = models.find(fields.text("model"));
             GenerationRequest prompt = fields.has("messages") ? prompts.messages(fields) : prompts.prompts(fields).get(0);
@@ -85,7 +84,7 @@ public final class OpenAiEndpoints {
     }
 
     void listModels(RoutingContext routing) {
-        admitted(routing, () -> {
+        admitted(routing, tenant -> {
             ObjectNode list = JsonNodeFactory.instance.objectNode().put("object", "list");
             ArrayNode data = list.putArray("data");
             models.names().forEach(name -> data.add(described(name)));
@@ -94,7 +93,7 @@ public final class OpenAiEndpoints {
     }
 
     void describeModel(RoutingContext routing) {
-        admitted(routing, () -> Responses.json(routing.response(), 200,
+        admitted(routing, tenant -> Responses.json(routing.response(), 200,
                 described(models.find(routing.pathParam("model")).name())));
     }
 
@@ -103,25 +102,27 @@ public final class OpenAiEndpoints {
                 .put("owned_by", "quarkus-eagle");
     }
 
-    private void admitted(RoutingContext routing, Runnable answer) {
+    /** @param answer takes whose request it is, null for nobody's */
+    private void admitted(RoutingContext routing, Consumer<String> answer) {
         try {
-            if (!keys.admit(routing.request().getHeader("Authorization"))) {
-                throw RequestError.unauthorised();
-            }
-            answer.run();
+            answer.accept(keys.tenant(routing.request().getHeader("Authorization")));
         } catch (RuntimeException e) {
             Responses.fail(routing.response(), e);
         }
     }
 
-    /** @param work on a worker; takes the body and the response's context */
-    private void withBody(RoutingContext routing, BiConsumer<JsonNode, Context> work) {
-        admitted(routing, () -> collect(routing, body -> {
+    /** What a worker does with a request; takes the body, whose request it is, and the response's context. */
+    private interface Work {
+        void accept(JsonNode body, String tenant, Context context);
+    }
+
+    private void withBody(RoutingContext routing, Work work) {
+        admitted(routing, tenant -> collect(routing, body -> {
             Context context = routing.vertx().getOrCreateContext();
             try {
                 workers.execute(() -> {
                     try {
-                        work.accept(parse(body), context);
+                        work.accept(parse(body), tenant, context);
                     } catch (RuntimeException e) {
                         context.runOnContext(failed -> Responses.fail(routing.response(), e));
                     }

@@ -4,13 +4,13 @@ import org.jboss.logging.Logger;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import io.quarkiverse.eagle.OverloadedException;
 import io.vertx.core.http.HttpServerResponse;
 
 /** Writes complete JSON responses. Only called on the response's own Vert.x context. */
 final class Responses {
 
     private static final Logger LOG = Logger.getLogger(Responses.class);
-    private static final String RETRY_AFTER_SECONDS = "1";
 
     private Responses() {
     }
@@ -27,8 +27,8 @@ final class Responses {
         if (response.ended() || response.closed()) {
             return;
         }
-        if (error.status() == 429 || error.status() == 503) {
-            response.putHeader("Retry-After", RETRY_AFTER_SECONDS);
+        if (error.retryAfter() != null) {
+            response.putHeader("Retry-After", Long.toString(error.retryAfter().plusMillis(999).toSeconds()));
         } else if (error.status() == 401) {
             response.putHeader("WWW-Authenticate", "Bearer");
         } else if (error.status() == 413) {
@@ -40,7 +40,7 @@ final class Responses {
     /** The error that the client sees; what is the server's own fault is logged with its reason. */
     static RequestError error(Throwable failure) {
         RequestError error = RequestError.of(failure);
-        if (error.status() >= 500 && error != failure) {
+        if (error.status() >= 500 && error != failure && !(failure instanceof OverloadedException)) {
             LOG.error("A request to the OpenAI API failed", failure);
         }
         return error;

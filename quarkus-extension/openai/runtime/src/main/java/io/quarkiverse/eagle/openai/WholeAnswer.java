@@ -52,7 +52,7 @@ final class WholeAnswer {
         for (List<GeneratedToken> tokens : answers) {
             GenerationResult result = tokens.get(tokens.size() - 1).result();
             ObjectNode choice = call.form().whole(results.size(), result.text());
-            choice.put("finish_reason", AnswerJson.finishReason(result));
+            choice.put("finish_reason", json.finishReason(result));
             choice.set("logprobs", logprobs.json(tokens, 0));
             choices.add(choice);
             results.add(result);

@@ -12,6 +12,7 @@ import org.eclipse.microprofile.health.Readiness;
 
 import io.quarkiverse.eagle.GenerationOptions;
 import io.quarkiverse.eagle.GenerationRequest;
+import io.quarkiverse.eagle.Priority;
 import io.quarkiverse.eagle.runtime.EagleConfig;
 import io.quarkiverse.eagle.runtime.OpenModels;
 import io.quarkiverse.eagle.runtime.ServedModel;
@@ -19,8 +20,8 @@ import io.smallrye.health.api.AsyncHealthCheck;
 import io.smallrye.mutiny.Uni;
 
 /**
- * Ready when every model can run a step: each decodes one token, unless it has just done so for a request. Never blocks; the
- * answer is kept for a while.
+ * Ready when every model can run a step: each decodes one token, unless it has just done so for a request. A model that
+ * is closing is not ready, from the moment that it refuses requests. Never blocks; the answer of a step is kept for a while.
  */
 @Readiness
 @ApplicationScoped
@@ -38,10 +39,13 @@ public class ModelReadinessCheck implements AsyncHealthCheck {
     }
 
     private static Uni<Verdict> verdict(String name, ServedModel model, EagleConfig.HealthConfig config) {
-        return Uni.createFrom().deferred(() -> step(model, config))
+        Uni<Verdict> ofSteps = Uni.createFrom().deferred(() -> step(model, config))
                 .map(token -> new Verdict(name, true, "a step works"))
                 .onFailure().recoverWithItem(failure -> new Verdict(name, false, failure.getMessage()))
                 .memoize().atLeast(config.validFor());
+        return Uni.createFrom().deferred(() -> model.model().isClosing()
+                ? Uni.createFrom().item(new Verdict(name, false, "the model is closing"))
+                : ofSteps);
     }
 
     /** Completes when a step is known to work, fails with the reason when it does not. */
@@ -51,7 +55,8 @@ public class ModelReadinessCheck implements AsyncHealthCheck {
         }
         int first = Math.max(0, model.model().manifest().bosId());
         Duration timeout = config.timeout();
-        return model.generate(GenerationRequest.tokens(first).with(GenerationOptions.defaults().withMaxTokens(1)))
+        return model.generate(GenerationRequest.tokens(first).with(GenerationOptions.defaults().withMaxTokens(1))
+                .withPriority(Priority.HIGH))
                 .ifNoItem().after(timeout)
                 .failWith(() -> new IllegalStateException("no step within " + timeout.toMillis() + " ms"));
     }

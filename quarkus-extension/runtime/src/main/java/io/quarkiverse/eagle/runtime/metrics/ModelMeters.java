@@ -18,8 +18,8 @@ import io.quarkiverse.eagle.decode.SpeculativeModel;
 import io.quarkiverse.eagle.runtime.GenerationListener;
 
 /**
- * The meters of one model. Their only label beside the model's configured name is the outcome of a request, one of few; all
- * are there from the start, so that a rate is 0 and not missing.
+ * The meters of one model. Their only label beside the model's configured name is the outcome of a request or the reason of a
+ * refusal, one of few; all are there from the start, so that a rate is 0 and not missing.
  */
 final class ModelMeters implements GenerationListener {
 
@@ -35,7 +35,7 @@ final class ModelMeters implements GenerationListener {
     private final Map<FinishReason, Counter> finished = new EnumMap<>(FinishReason.class);
     private final Counter failed;
     private final Counter invalid;
-    private final Counter overloaded;
+    private final Map<OverloadedException.Reason, Counter> overloaded = new EnumMap<>(OverloadedException.Reason.class);
     private final Counter tokens;
     private final Counter promptTokens;
     private final Counter cachedTokens;
@@ -51,7 +51,9 @@ final class ModelMeters implements GenerationListener {
         }
         failed = generations(tags, "failed", registry);
         invalid = refused(tags, "invalid", registry);
-        overloaded = refused(tags, "overloaded", registry);
+        for (OverloadedException.Reason reason : OverloadedException.Reason.values()) {
+            overloaded.put(reason, refused(tags, reason.json(), registry));
+        }
         tokens = Counter.builder("eagle.tokens").tags(tags).description("Tokens handed to consumers").register(registry);
         promptTokens = Counter.builder("eagle.prompt.tokens").tags(tags)
                 .description("Prompt tokens of generations that came to their end").register(registry);
@@ -119,8 +121,8 @@ final class ModelMeters implements GenerationListener {
     public void failed(Throwable reason) {
         if (reason instanceof InvalidRequestException) {
             invalid.increment();
-        } else if (reason instanceof OverloadedException) {
-            overloaded.increment();
+        } else if (reason instanceof OverloadedException refusal) {
+            overloaded.get(refusal.reason()).increment();
         } else {
             failed.increment();
         }

@@ -32,6 +32,8 @@ class OpenAiRefusalsTest {
             .overrideConfigKey("quarkus.eagle.slots", "1")
             .overrideConfigKey("quarkus.eagle.threads", "2")
             .overrideConfigKey("quarkus.eagle.queue-limit", "1")
+            .overrideConfigKey("quarkus.eagle.max-prompt-tokens", "1000")
+            .overrideConfigKey("quarkus.eagle.max-tokens", "1500")
             .overrideConfigKey("quarkus.eagle.openai.max-messages", "2")
             .overrideConfigKey("quarkus.eagle.openai.max-choices", "3")
             .overrideConfigKey("quarkus.eagle.openai.max-body-size", "20000")
@@ -53,6 +55,9 @@ class OpenAiRefusalsTest {
             "HELLO, \"frequency_penalty\": -2.5 | frequency_penalty",
             "HELLO, \"max_tokens\": 0 | max_tokens",
             "HELLO, \"max_tokens\": 1.5 | max_tokens",
+            "HELLO, \"max_tokens\": 1501 | max_tokens",
+            "HELLO, \"max_completion_tokens\": 1501 | max_completion_tokens",
+            "HELLO, \"priority\": \"urgent\" | priority",
             "HELLO, \"max_completion_tokens\": -4 | max_completion_tokens",
             "HELLO, \"seed\": \"x\" | seed",
             "HELLO, \"stop\": [1] | stop",
@@ -101,6 +106,14 @@ class OpenAiRefusalsTest {
     }
 
     @Test
+    void aPromptBeyondTheConfiguredLengthIsToldSo() {
+        Response response = send("/v1/completions", "{\"prompt\": \"" + "one ".repeat(1100) + "\"}");
+        assertThat(response.statusCode()).isEqualTo(400);
+        assertThat(response.jsonPath().getString("error.code")).isEqualTo("context_length_exceeded");
+        assertThat(response.jsonPath().getString("error.message")).contains("at most 1000").contains("max-prompt-tokens");
+    }
+
+    @Test
     void aBodyThatIsTooLargeIsNotRead() {
         Response response = send("/v1/completions", "{\"prompt\": \"" + "one ".repeat(6000) + "\"}");
         assertThat(response.statusCode()).isEqualTo(413);
@@ -140,6 +153,7 @@ class OpenAiRefusalsTest {
         Response response = send("/v1/completions", ENDLESS + "false, \"deadline\": 0.2}");
         assertThat(response.statusCode()).as(response.asString()).isEqualTo(504);
         assertThat(response.jsonPath().getString("error.code")).isEqualTo("deadline_exceeded");
+        assertThat(Integer.parseInt(response.header("Retry-After"))).isBetween(1, 60);
     }
 
     @Test

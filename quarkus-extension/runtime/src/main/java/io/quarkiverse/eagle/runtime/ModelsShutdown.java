@@ -1,0 +1,33 @@
+package io.quarkiverse.eagle.runtime;
+
+import java.time.Duration;
+import java.util.Map;
+
+import io.quarkus.runtime.shutdown.ShutdownListener;
+
+/**
+ * Closes the models when the application is told to stop, while it still talks to its clients: running generations come to
+ * their
+ * end first. Does not return before, because nothing else makes Quarkus wait.
+ */
+final class ModelsShutdown implements ShutdownListener {
+
+    private final OpenModels models;
+    private final Map<String, Duration> limits;
+
+    /** @param limits by model, how long its running generations may take */
+    ModelsShutdown(OpenModels models, Map<String, Duration> limits) {
+        this.models = models;
+        this.limits = limits;
+    }
+
+    @Override
+    public void shutdown(ShutdownNotification notification) {
+        try {
+            models.all().forEach((name, model) -> model.model().drain(limits.get(name)));
+            models.all().forEach((name, model) -> model.model().close(limits.get(name)));
+        } finally {
+            notification.done();
+        }
+    }
+}
