@@ -8,6 +8,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.locks.LockSupport;
 
 import org.jboss.logging.Logger;
@@ -53,6 +55,7 @@ final class DecodeLoop implements Runnable {
     private static final int REPLAYS_TOGETHER = 2;
     private static final int MOST_REPLAYS = 5;
 
+    private final String name;
     private final Engine target;
     private final StepCosts costs;
     private final StepCosts draftCosts;
@@ -76,6 +79,8 @@ final class DecodeLoop implements Runnable {
     private final int[] accepted = new int[DraftTree.MAX_NODES + 1];
     private final int[] acceptedNodes = new int[DraftTree.MAX_NODES + 1];
     private final int[] emitted = new int[DraftTree.MAX_NODES + 1];
+    /** Those who want all sequences ended; completed when they are. */
+    private final Queue<CompletableFuture<Void>> endings = new ConcurrentLinkedQueue<>();
     private final long recoveryNanos;
     private final Duration queueTimeout;
     private final Thread thread;
@@ -99,6 +104,7 @@ final class DecodeLoop implements Runnable {
      */
     DecodeLoop(String name, Engine target, TreeVerifier.EndTokens endTokens, ModelOptions options, StepCosts costs,
             StepCosts draftCosts) {
+        this.name = name;
         this.target = target;
         this.costs = costs;
         this.draftCosts = draftCosts;
@@ -116,6 +122,8 @@ final class DecodeLoop implements Runnable {
         this.prefixes = new CachedPrefixes(shape.slots(), options.prefixReuse());
         this.thread = new Thread(this, "eagle-decode-" + name);
         thread.setDaemon(true);
+        // Who opens the model may come and go before the loop does.
+        thread.setContextClassLoader(DecodeLoop.class.getClassLoader());
     }
 
     void start() {
@@ -149,6 +157,33 @@ final class DecodeLoop implements Runnable {
         LockSupport.unpark(thread);
     }
 
+    /**
+     * Fails the running and waiting sequences after the running cycle, and goes on with what is submitted then. Not to be
+     * called
+     * while the loop stops.
+     */
+    void endAll() {
+        CompletableFuture<Void> ended = new CompletableFuture<>();
+        endings.add(ended);
+        wake();
+        if (thread.isAlive()) {
+            ended.join();
+        }
+    }
+
+    private void endAsked() {
+        for (CompletableFuture<Void> ended = endings.poll(); ended != null; ended = endings.poll()) {
+            failEverything("the application stops");
+            ended.complete(null);
+        }
+    }
+
+    private void failEverything(String reason) {
+        failAll(new EngineException(reason));
+        failEach(away, new EngineException(reason));
+        failEach(waiting, new EngineException(reason));
+    }
+
     /** Stops after the running cycle; running and waiting sequences fail. */
     void stop() {
         stopping = true;
@@ -174,6 +209,7 @@ final class DecodeLoop implements Runnable {
         while (!stopping) {
             boolean worked = false;
             try {
+                endAsked();
                 worked = turn();
             } catch (PoolLostException e) {
                 replayAll(e);
@@ -186,9 +222,8 @@ final class DecodeLoop implements Runnable {
                 rest();
             }
         }
-        failAll(new EngineException("the model is closed"));
-        failEach(away, new EngineException("the model is closed"));
-        failEach(waiting, new EngineException("the model is closed"));
+        failEverything("the model is closed");
+        endAsked();
     }
 
     private static void failEach(Queue<Sequence> sequences, EngineException reason) {
@@ -509,6 +544,7 @@ final class DecodeLoop implements Runnable {
             emitted[i] = verifier.emitted(i);
         }
         sequence.verifiedRows(keep, accepted, count);
+        CycleEvent.record(name, sequence, count, draftNanos, verifyNanos, hostNanos);
         if (sequence.cycles() != null) {
             for (int i = 1; i < count; i++) {
                 acceptedNodes[i - 1] = accepted[i] - 1;

@@ -74,9 +74,9 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         }
     }
 
-    private SpeculativeModel(Bundle bundle, EnginePair engines, TextParts text, ModelOptions options) {
+    private SpeculativeModel(Bundle bundle, EnginePair opened, TextParts text, ModelOptions options) {
         this.manifest = bundle.manifest();
-        this.engines = engines;
+        this.engines = opened.recorded(manifest.name());
         this.options = options;
         this.tokenizer = text.tokenizer();
         this.template = text.template();
@@ -143,6 +143,11 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     /** Requests that wait for their first slot at this moment. */
     public int queued() {
         return loop.queued();
+    }
+
+    /** What the target's steps cost now: as measured, and corrected by the steps since. */
+    public CostCurve targetCosts() {
+        return targetCosts.curve();
     }
 
     /** The costs that budgets are chosen by, and what was learned of acceptance; null without a draft. */
@@ -250,6 +255,14 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     private Drafter drafter(String wanted) {
         String name = wanted != null ? wanted : options.drafter();
         return name == null ? drafters.standard() : drafters.named(name);
+    }
+
+    /**
+     * Ends what runs and waits with an error, and returns when that is done; the model stays open for new requests, and forgets
+     * what its slots held.
+     */
+    public void endAll() {
+        loop.endAll();
     }
 
     /** Stops decoding, fails what runs and waits, and closes the engines. */
