@@ -43,7 +43,9 @@ public class EagleRecorder {
             shutdown.addShutdownTask(model::close);
             LOG.infof("Model %s opened from %s in %d ms", model.name(), modelConfig.bundle().orElseThrow(),
                     Duration.ofNanos(System.nanoTime() - start).toMillis());
-            models.put(name, new ServedModel(model));
+            ServedModel served = new ServedModel(model);
+            served.listen(new GenerationLog(name));
+            models.put(name, served);
         }
         return new RuntimeValue<>(new OpenModels(models));
     }
