@@ -1,6 +1,7 @@
 package io.quarkiverse.eagle.decode;
 
 import java.security.SecureRandom;
+import java.util.List;
 import java.util.concurrent.Flow;
 import java.util.function.Supplier;
 
@@ -143,6 +144,11 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     /** Requests that wait for their first slot at this moment. */
     public int queued() {
         return loop.queued();
+    }
+
+    /** Names of the drafters that it can run. */
+    public List<String> drafters() {
+        return drafters.available();
     }
 
     /** What the target's steps cost now: as measured, and corrected by the steps since. */
