@@ -18,7 +18,7 @@ export class QwcEagleTrees extends LitElement {
     input[type=range] { padding: 0; width: 16rem; accent-color: var(--lumo-primary-color); }
     button { cursor: pointer; }
     button:disabled { cursor: default; opacity: .5; }
-    button.run { background: var(--lumo-primary-color); color: var(--lumo-primary-contrast-color); border-color: transparent; }
+    button.run { border: 2px solid var(--lumo-primary-color); font-weight: 600; }
     :is(input, select, button, summary):focus-visible { outline: 2px solid var(--lumo-primary-color); outline-offset: 2px; }
     .answer { white-space: pre-wrap; max-width: 60rem; line-height: 1.7; min-height: 1.7em; }
     .answer span:nth-of-type(odd) { background: var(--lumo-primary-color-10pct); }

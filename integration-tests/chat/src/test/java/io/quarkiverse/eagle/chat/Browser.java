@@ -114,11 +114,12 @@ public final class Browser implements AutoCloseable {
         call("Input.insertText", Map.of("text", text));
     }
 
-    /** Presses a key that types nothing, such as {@code Tab} or {@code ArrowLeft}. */
+    /** Presses a key such as {@code ArrowLeft}; Enter submits the form around the focus. */
     public void press(String key, int code) {
+        String text = key.equals("Enter") ? "\r" : "";
         for (String type : List.of("keyDown", "keyUp")) {
             call("Input.dispatchKeyEvent",
-                    Map.of("type", type, "key", key, "code", key, "windowsVirtualKeyCode", code));
+                    Map.of("type", type, "key", key, "code", key, "windowsVirtualKeyCode", code, "text", text));
         }
     }
 

@@ -184,7 +184,7 @@ class EagleTracingTest {
         String id = generation().getAttributes().get(stringKey("gen_ai.response.id"));
         assertThat(lines(id)).singleElement().asString().contains("model=<default>", "drafter=eagle2", "reason=stop",
                 "prompt_tokens=" + result.promptTokens(), "tokens=" + result.completionTokens(), "cycles=" + result.cycles(),
-                "tau=" + String.format(Locale.ROOT, "%.2f", result.tau())).containsPattern("queued_ms=\\d+\\.\\d ")
+                "tau=" + String.format(Locale.ROOT, "%.2f", result.tau())).containsPattern("waited_ms=\\d+\\.\\d ")
                 .containsPattern("first_token_ms=\\d+\\.\\d total_ms=\\d+\\.\\d draft_ms=\\d+\\.\\d verify_ms=[1-9]\\d*\\.\\d ")
                 .doesNotContain("capital", "Paris");
     }

@@ -55,9 +55,10 @@ final class GenerationLog implements RequestListener {
             tokens++;
         }
 
+        /** What it waited is not the model's time: in the queue, and in the end for its consumer to read. */
         @Override
         public void finished(GenerationResult result) {
-            LOG.debugf("%s drafter=%s reason=%s prompt_tokens=%d cached_tokens=%d tokens=%d cycles=%d tau=%s queued_ms=%s"
+            LOG.debugf("%s drafter=%s reason=%s prompt_tokens=%d cached_tokens=%d tokens=%d cycles=%d tau=%s waited_ms=%s"
                     + " first_token_ms=%s %s", start(), result.drafter(), result.finishReason().json(),
                     result.promptTokens(), result.cachedTokens(), result.completionTokens(), result.cycles(),
                     String.format(Locale.ROOT, "%.2f", result.tau()),
