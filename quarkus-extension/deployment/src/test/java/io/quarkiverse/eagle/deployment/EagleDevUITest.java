@@ -18,7 +18,7 @@ import io.quarkus.devui.tests.DevUIJsonRPCTest;
 import io.quarkus.test.QuarkusDevModeTest;
 import io.restassured.RestAssured;
 
-/** What the pages of the Dev UI ask for. The pages themselves are tested in a browser, with the chat page. */
+/** What the pages of the Dev UI ask for. The pages themselves are tested in a browser, in integration-tests/dev-ui. */
 class EagleDevUITest extends DevUIJsonRPCTest {
 
     private static final String NAME = "quarkus-eagle";

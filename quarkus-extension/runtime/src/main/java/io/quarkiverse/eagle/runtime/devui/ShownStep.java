@@ -11,7 +11,7 @@ package io.quarkiverse.eagle.runtime.devui;
 public record ShownStep(String text, ShownCycle cycle, ShownAnswer answer, String error) {
 
     static ShownStep failed(Throwable reason) {
-        return new ShownStep("", null, null, reason.getMessage());
+        return new ShownStep("", null, null, reason.getMessage() == null ? reason.toString() : reason.getMessage());
     }
 
     /**
