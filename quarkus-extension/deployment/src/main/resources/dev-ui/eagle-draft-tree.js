@@ -10,7 +10,7 @@ const LETTERS = 11;
 /** The look of a drawn tree: accepted nodes stand out, rejected ones are dim, the target's own token is dashed. */
 export const treeStyle = css`
   .tree text { font: 12px ui-monospace, monospace; fill: var(--lumo-body-text-color); }
-  .tree .value { font-size: 9px; fill: var(--lumo-secondary-text-color); }
+  .tree .value { font-size: 9px; fill: var(--lumo-body-text-color); }
   .tree rect { fill: var(--lumo-base-color); stroke: var(--lumo-contrast-50pct); }
   .tree path { fill: none; stroke: var(--lumo-contrast-50pct); }
   .tree .accepted rect { stroke: var(--lumo-success-color); stroke-width: 2.5; }

@@ -16,7 +16,7 @@ export class QwcEagleCosts extends LitElement {
   static styles = css`
     :host { display: block; padding: 1rem; overflow: auto; color: var(--lumo-body-text-color); }
     figure { margin: 0 0 1.5rem; }
-    figcaption { max-width: 40rem; color: var(--lumo-secondary-text-color); font-size: var(--lumo-font-size-s); }
+    figcaption { max-width: 40rem; font-size: var(--lumo-font-size-s); }
     svg { max-width: 100%; height: auto; }
     svg text { font: 12px var(--lumo-font-family); fill: var(--lumo-body-text-color); }
     .axis, .tick { stroke: var(--lumo-contrast-20pct); }

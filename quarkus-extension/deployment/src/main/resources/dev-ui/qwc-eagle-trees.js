@@ -10,7 +10,7 @@ export class QwcEagleTrees extends LitElement {
   static styles = [treeStyle, css`
     :host { display: block; padding: 1rem; overflow: auto; color: var(--lumo-body-text-color); }
     form, .cycles { display: flex; flex-wrap: wrap; gap: .75rem; align-items: end; }
-    label { display: grid; gap: .25rem; font-size: var(--lumo-font-size-s); color: var(--lumo-secondary-text-color); }
+    label { display: grid; gap: .25rem; font-size: var(--lumo-font-size-s); }
     .prompt { flex: 1 1 20rem; }
     input, select, button { font: inherit; color: var(--lumo-body-text-color); background: var(--lumo-base-color);
       border: 1px solid var(--lumo-contrast-50pct); border-radius: 4px; padding: .4rem .6rem; min-height: 2.2rem;
@@ -26,7 +26,7 @@ export class QwcEagleTrees extends LitElement {
     .answer span.shown { outline: 2px solid var(--lumo-primary-color); border-radius: 2px; }
     figure { margin: 1rem 0; }
     .drawing { overflow-x: auto; }
-    figcaption, .hint { color: var(--lumo-secondary-text-color); font-size: var(--lumo-font-size-s); }
+    figcaption, .hint { font-size: var(--lumo-font-size-s); }
     table { border-collapse: collapse; }
     th, td { padding: .2rem 1rem .2rem 0; text-align: left; border-bottom: 1px solid var(--lumo-contrast-10pct); }
     .number { text-align: right; font-variant-numeric: tabular-nums; }

@@ -65,13 +65,13 @@ class DevUIPagesTest {
             treesAreDrawnWhileTheAnswerComes();
             arrowKeysGoFromCycleToCycle();
             theTreeIsThereInWords();
-            assertAccessible("qwc-eagle-trees");
             browser.screenshot(SCREENSHOTS.resolve("draft-trees.png"));
+            assertAccessible("qwc-eagle-trees");
             stoppingKeepsWhatIsThere();
             open("costs", "qwc-eagle-costs");
             costsAndBudgetsAreDrawn();
-            assertAccessible("qwc-eagle-costs");
             browser.screenshot(SCREENSHOTS.resolve("costs.png"));
+            assertAccessible("qwc-eagle-costs");
         }
     }
 
