@@ -9,7 +9,7 @@ export class QwcEagleModels extends LitElement {
   static styles = css`
     :host { display: block; padding: 1rem; overflow-x: auto; }
     table { border-collapse: collapse; min-width: 40rem; }
-    caption { padding-bottom: .75rem; text-align: left; color: var(--lumo-secondary-text-color); }
+    caption { padding-bottom: .75rem; text-align: left; }
     th, td { padding: .5rem 1.25rem .5rem 0; text-align: left; border-bottom: 1px solid var(--lumo-contrast-10pct); }
     .number { text-align: right; font-variant-numeric: tabular-nums; }
   `;

@@ -27,7 +27,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
 /** One page of a headless Chromium, driven by the DevTools protocol. */
-final class Browser implements AutoCloseable {
+public final class Browser implements AutoCloseable {
 
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Duration LONG = Duration.ofSeconds(60);
@@ -39,13 +39,13 @@ final class Browser implements AutoCloseable {
     private final Map<Integer, CompletableFuture<JsonNode>> replies = new ConcurrentHashMap<>();
 
     /** The browser's program, where the machine has one. */
-    static Optional<Path> program() {
+    public static Optional<Path> program() {
         return Stream.of(System.getenv("PATH").split(":"))
                 .flatMap(folder -> Stream.of("chromium", "chromium-browser", "google-chrome").map(Path.of(folder)::resolve))
                 .filter(Files::isExecutable).findFirst();
     }
 
-    static Browser start() throws Exception {
+    public static Browser start() throws Exception {
         return new Browser(program().orElseThrow());
     }
 
@@ -73,25 +73,25 @@ final class Browser implements AutoCloseable {
         throw new IllegalStateException("the browser has no page: " + pages.body());
     }
 
-    void open(URI address) {
+    public void open(URI address) {
         call("Page.navigate", Map.of("url", address.toString()));
         await("document.readyState === 'complete' && location.href === '" + address + "'");
     }
 
     /** The size of the page in CSS pixels, drawn with so many device pixels each. */
-    void resize(int width, int height, double scale, boolean phone) {
+    public void resize(int width, int height, double scale, boolean phone) {
         call("Emulation.setDeviceMetricsOverride",
                 Map.of("width", width, "height", height, "deviceScaleFactor", scale, "mobile", phone));
     }
 
     /** @param scheme {@code light} or {@code dark} */
-    void prefer(String scheme) {
+    public void prefer(String scheme) {
         call("Emulation.setEmulatedMedia",
                 Map.of("features", List.of(Map.of("name", "prefers-color-scheme", "value", scheme))));
     }
 
     /** The value of an expression in the page; promises are waited for. */
-    JsonNode evaluate(String expression) {
+    public JsonNode evaluate(String expression) {
         JsonNode reply = call("Runtime.evaluate",
                 Map.of("expression", expression, "awaitPromise", true, "returnByValue", true));
         if (reply.has("exceptionDetails")) {
@@ -100,21 +100,30 @@ final class Browser implements AutoCloseable {
         return reply.path("result").path("value");
     }
 
-    void await(String condition) {
+    public void await(String condition) {
         Awaitility.await(condition).atMost(LONG).pollInterval(Duration.ofMillis(50))
                 .until(() -> evaluate(condition).asBoolean());
     }
 
-    void click(String selector) {
+    public void click(String selector) {
         evaluate("document.querySelector('" + selector + "').click()");
     }
 
     /** Types as a keyboard does, into what has the focus. */
-    void type(String text) {
+    public void type(String text) {
         call("Input.insertText", Map.of("text", text));
     }
 
-    void screenshot(Path file) throws IOException {
+    /** Presses a key such as {@code ArrowLeft}; Enter submits the form around the focus. */
+    public void press(String key, int code) {
+        String text = key.equals("Enter") ? "\r" : "";
+        for (String type : List.of("keyDown", "keyUp")) {
+            call("Input.dispatchKeyEvent",
+                    Map.of("type", type, "key", key, "code", key, "windowsVirtualKeyCode", code, "text", text));
+        }
+    }
+
+    public void screenshot(Path file) throws IOException {
         Files.createDirectories(file.getParent());
         Files.write(file, Base64.getDecoder().decode(call("Page.captureScreenshot", Map.of("format", "png"))
                 .path("data").asText()));

@@ -7,6 +7,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
@@ -56,6 +58,7 @@ final class DecodeLoop implements Runnable {
     private static final int REPLAYS_TOGETHER = 2;
     private static final int MOST_REPLAYS = 5;
 
+    private final String name;
     private final Engine target;
     private final StepCosts costs;
     private final StepCosts draftCosts;
@@ -63,7 +66,6 @@ final class DecodeLoop implements Runnable {
     private final TreeVerifier.EndTokens endTokens;
     private final StepRequest request;
     private final StepResult result;
-    private final String name;
     private final AdmissionQueue<Sequence> waiting;
     private final RunningTenants tenants;
     private final Sequence[] slots;
@@ -82,6 +84,8 @@ final class DecodeLoop implements Runnable {
     private final int[] accepted = new int[DraftTree.MAX_NODES + 1];
     private final int[] acceptedNodes = new int[DraftTree.MAX_NODES + 1];
     private final int[] emitted = new int[DraftTree.MAX_NODES + 1];
+    /** Those who want all sequences ended; completed when they are. */
+    private final Queue<CompletableFuture<Void>> endings = new ConcurrentLinkedQueue<>();
     private final long recoveryNanos;
     private final Duration queueTimeout;
     private final long parkingNanos;
@@ -111,6 +115,7 @@ final class DecodeLoop implements Runnable {
      */
     DecodeLoop(String name, Engine target, TreeVerifier.EndTokens endTokens, ModelOptions options, StepCosts costs,
             StepCosts draftCosts) {
+        this.name = name;
         this.target = target;
         this.costs = costs;
         this.draftCosts = draftCosts;
@@ -122,7 +127,6 @@ final class DecodeLoop implements Runnable {
         int rows = shape.maxRows() * shape.slots();
         this.request = new StepRequest(shape, shape.slots(), rows, 2 * shape.maxRows());
         this.result = new StepResult(shape, rows, rows);
-        this.name = name;
         this.waiting = new AdmissionQueue<>(options.queueLimit(), options.limits().waiting());
         this.tenants = new RunningTenants(options.limits().running());
         this.parkingNanos = nanos(options.limits().parking());
@@ -132,6 +136,8 @@ final class DecodeLoop implements Runnable {
         this.prefixes = new CachedPrefixes(shape.slots(), options.prefixReuse());
         this.thread = new Thread(this, "eagle-decode-" + name);
         thread.setDaemon(true);
+        // Who opens the model may come and go before the loop does.
+        thread.setContextClassLoader(DecodeLoop.class.getClassLoader());
     }
 
     void start() {
@@ -204,6 +210,38 @@ final class DecodeLoop implements Runnable {
         return drainUntil;
     }
 
+    /**
+     * Fails the running and waiting sequences after the running cycle, and goes on with what is submitted then. Not to be
+     * called while the loop stops.
+     */
+    void endAll() {
+        CompletableFuture<Void> ended = new CompletableFuture<>();
+        endings.add(ended);
+        wake();
+        if (thread.isAlive()) {
+            ended.join();
+        }
+    }
+
+    private void endAsked() {
+        for (CompletableFuture<Void> ended = endings.poll(); ended != null; ended = endings.poll()) {
+            failRunning("the application stops");
+            for (Sequence sequence : waiting.all()) {
+                if (waiting.remove(sequence)) {
+                    sequence.fail(refusal(OverloadedException.Reason.SHUTTING_DOWN, sequence));
+                }
+            }
+            ended.complete(null);
+        }
+    }
+
+    private void failRunning(String reason) {
+        failAll(new EngineException(reason));
+        for (Sequence sequence = away.poll(); sequence != null; sequence = away.poll()) {
+            sequence.fail(new EngineException(reason));
+        }
+    }
+
     /** Stops after the running cycle; running sequences fail, waiting ones are refused. */
     void stop() {
         stopping = true;
@@ -234,6 +272,7 @@ final class DecodeLoop implements Runnable {
         while (!stopping) {
             boolean worked = false;
             try {
+                endAsked();
                 worked = turn();
             } catch (PoolLostException e) {
                 replayAll(e);
@@ -246,11 +285,9 @@ final class DecodeLoop implements Runnable {
                 rest();
             }
         }
-        failAll(new EngineException("the model is closed"));
-        for (Sequence sequence = away.poll(); sequence != null; sequence = away.poll()) {
-            sequence.fail(new EngineException("the model is closed"));
-        }
+        failRunning("the model is closed");
         refuseWaiting();
+        endAsked();
     }
 
     private void refuseWaiting() {
@@ -632,6 +669,7 @@ final class DecodeLoop implements Runnable {
             emitted[i] = verifier.emitted(i);
         }
         sequence.verifiedRows(keep, accepted, count);
+        CycleEvent.record(name, sequence, count, draftNanos, verifyNanos, hostNanos);
         if (sequence.cycles() != null) {
             for (int i = 1; i < count; i++) {
                 acceptedNodes[i - 1] = accepted[i] - 1;

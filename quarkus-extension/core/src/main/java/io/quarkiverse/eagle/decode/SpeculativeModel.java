@@ -2,6 +2,7 @@ package io.quarkiverse.eagle.decode;
 
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.Flow;
 import java.util.function.Supplier;
 
@@ -90,9 +91,9 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         }
     }
 
-    private SpeculativeModel(Bundle bundle, EnginePair engines, TextParts text, ModelOptions options) {
+    private SpeculativeModel(Bundle bundle, EnginePair opened, TextParts text, ModelOptions options) {
         this.manifest = bundle.manifest();
-        this.engines = engines;
+        this.engines = opened.recorded(manifest.name());
         this.options = options;
         this.tokenizer = text.tokenizer();
         this.template = text.template();
@@ -177,6 +178,16 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     /** Whether the model is being closed, or is; requests are refused. */
     public boolean isClosing() {
         return loop.isClosing();
+    }
+
+    /** Names of the drafters that it can run. */
+    public List<String> drafters() {
+        return drafters.available();
+    }
+
+    /** What the target's steps cost now: as measured, and corrected by the steps since. */
+    public CostCurve targetCosts() {
+        return targetCosts.curve();
     }
 
     /** The costs that budgets are chosen by, and what was learned of acceptance; null without a draft. */
@@ -318,6 +329,14 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         GenerationOptions effective = wanted.withAcceptance(rule);
         boolean repeats = rule == Acceptance.REJECTION && wanted.seed() != null && !wanted.greedy();
         return repeats && wanted.budget() == null ? effective.withBudget(SpeculativeDrafter.REPEATABLE) : effective;
+    }
+
+    /**
+     * Ends what runs and waits with an error, and returns when that is done; the model stays open for new requests, and forgets
+     * what its slots held.
+     */
+    public void endAll() {
+        loop.endAll();
     }
 
     /**

@@ -69,6 +69,11 @@ public final class Drafters {
         byName.put(drafter.name(), drafter);
     }
 
+    /** Names of those that this model can run. */
+    public List<String> available() {
+        return NAMES.stream().filter(byName::containsKey).toList();
+    }
+
     /** EAGLE-2 where there is a draft head, plain decoding elsewhere. */
     public Drafter standard() {
         return byName.getOrDefault(EagleDrafter.NAME, byName.get(PlainDrafter.NAME));
@@ -82,8 +87,7 @@ public final class Drafters {
     public Drafter named(String name) {
         Drafter drafter = byName.get(requireKnown(name));
         if (drafter == null) {
-            throw new InvalidRequestException(missing(name) + ", or use drafter "
-                    + String.join(", ", NAMES.stream().filter(byName::containsKey).toList()));
+            throw new InvalidRequestException(missing(name) + ", or use drafter " + String.join(", ", available()));
         }
         return drafter;
     }

@@ -32,6 +32,18 @@ public record EnginePair(Engine target, Engine draft, Map<String, Engine> furthe
         return new EnginePair(target, draft, more);
     }
 
+    /**
+     * The same engines, with every step an event of Java Flight Recorder where somebody records.
+     *
+     * @param model the model's name
+     */
+    public EnginePair recorded(String model) {
+        Map<String, Engine> more = new HashMap<>();
+        further.forEach((drafter, engine) -> more.put(drafter, new RecordedEngine(engine, model, drafter)));
+        return new EnginePair(new RecordedEngine(target, model, "target"),
+                draft == null ? null : new RecordedEngine(draft, model, "draft"), more);
+    }
+
     @Override
     public void close() {
         try {

@@ -321,6 +321,21 @@ class ConcurrentDecodingTest {
     }
 
     @Test
+    void endingAllFailsWhatRunsAndWaitsAndServesWhatComesThen() {
+        try (ToyModel toy = ToyModel.of(ENDLESS).slots(1).open()) {
+            Consumer running = new Consumer(1).of(stream(toy, ToyModel.prompt(3, 1), EAGLE.withMaxTokens(300)));
+            running.awaitTokens(1);
+            Consumer waiting = Consumer.eager().of(stream(toy, ToyModel.prompt(3, 2), EAGLE));
+            toy.model().endAll();
+            running.request(Long.MAX_VALUE);
+            assertThat(running.awaitFailure()).isInstanceOf(EngineException.class).hasMessage("the application stops");
+            assertThat(waiting.awaitFailure()).hasMessage("the application stops");
+            int[] prompt = ToyModel.prompt(3, 3);
+            assertThat(toy.ids(prompt, EAGLE)).isEqualTo(ENDLESS.greedy(prompt, 30));
+        }
+    }
+
+    @Test
     void aListenerThatThrowsEndsOnlyItsOwnSequence() {
         try (ToyModel toy = ToyModel.of(ENDLESS).slots(2).open()) {
             int[] prompt = ToyModel.prompt(3, 2);

@@ -20,6 +20,9 @@ public interface EagleBuildTimeConfig {
     /** Metrics. */
     MetricsBuildTimeConfig metrics();
 
+    /** Tracing. */
+    TracingBuildTimeConfig tracing();
+
     @ConfigGroup
     interface DevServicesConfig {
 
@@ -77,6 +80,14 @@ public interface EagleBuildTimeConfig {
     interface MetricsBuildTimeConfig {
 
         /** Whether models are metered, in applications that have the Micrometer extension. */
+        @WithDefault("true")
+        boolean enabled();
+    }
+
+    @ConfigGroup
+    interface TracingBuildTimeConfig {
+
+        /** Whether generations are traced, in applications that have the OpenTelemetry extension. */
         @WithDefault("true")
         boolean enabled();
     }

@@ -8,6 +8,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 import io.micrometer.core.instrument.MeterRegistry;
+import io.opentelemetry.api.trace.Tracer;
+import io.quarkiverse.eagle.runtime.tracing.ModelTracing;
+import io.quarkus.arc.Arc;
 import io.quarkus.test.QuarkusUnitTest;
 
 class EagleMetricsOffTest {
@@ -16,6 +19,7 @@ class EagleMetricsOffTest {
     static final QuarkusUnitTest APPLICATION = new QuarkusUnitTest()
             .withEmptyApplication()
             .overrideConfigKey("quarkus.eagle.metrics.enabled", "false")
+            .overrideConfigKey("quarkus.eagle.tracing.enabled", "false")
             .overrideConfigKey("quarkus.eagle.slots", "1")
             .overrideConfigKey("quarkus.eagle.threads", "2");
 
@@ -26,5 +30,11 @@ class EagleMetricsOffTest {
     void modelsAreNotMetered() {
         assertThat(registry.getMeters()).isNotEmpty()
                 .noneMatch(meter -> meter.getId().getName().startsWith("eagle."));
+    }
+
+    @Test
+    void modelsAreNotTraced() {
+        assertThat(Arc.container().instance(Tracer.class).isAvailable()).isTrue();
+        assertThat(Arc.container().instance(ModelTracing.class).isAvailable()).isFalse();
     }
 }

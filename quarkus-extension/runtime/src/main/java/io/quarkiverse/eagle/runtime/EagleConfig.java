@@ -35,6 +35,9 @@ public interface EagleConfig {
     /** The readiness check. */
     HealthConfig health();
 
+    /** Spans of generations, in applications that have the OpenTelemetry extension. */
+    TracingConfig tracing();
+
     /** A model's property by its full name, as an error message should give it. */
     static String property(String model, String name) {
         return DEFAULT_MODEL.equals(model) ? PREFIX + "." + name : PREFIX + ".\"" + model + "\"." + name;
@@ -56,5 +59,23 @@ public interface EagleConfig {
          */
         @WithDefault("10s")
         Duration validFor();
+    }
+
+    @ConfigGroup
+    interface TracingConfig {
+
+        /**
+         * How many cycles of a generation become events of its span, from the first one on; 0 for none. The span's attributes
+         * count all cycles.
+         */
+        @WithDefault("16")
+        int cycleEvents();
+
+        /**
+         * Whether spans carry prompt and answer, of chats and of raw text. These may be private, and long: whoever sees the
+         * traces can read them.
+         */
+        @WithDefault("false")
+        boolean includeContent();
     }
 }

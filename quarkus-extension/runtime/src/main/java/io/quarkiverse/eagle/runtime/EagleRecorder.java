@@ -34,29 +34,54 @@ public class EagleRecorder {
         this.config = config;
     }
 
-    /** Opens models one after the other; each is closed when the application stops, or when a later one fails. */
+    /**
+     * Opens models one after the other; each is closed when the application stops, or when a later one fails. In dev mode a
+     * model that has not changed is kept for the next start instead.
+     */
     public RuntimeValue<OpenModels> open(List<String> names, Supplier<TlsConfigurationRegistry> tls,
             ShutdownContext shutdown) {
         Map<String, ServedModel> models = new LinkedHashMap<>();
+        KeptModels kept = KeptModels.ofThisDevMode();
         for (String name : names) {
-            long start = System.nanoTime();
             ModelConfig modelConfig = config.getValue().models().get(name);
-            SpeculativeModel model = new ModelOpening(name, modelConfig, WORKERS, tls).open();
-            shutdown.addShutdownTask(model::close);
-            LOG.infof("Model %s opened from %s in %d ms", model.name(), modelConfig.bundle().orElseThrow(),
-                    Duration.ofNanos(System.nanoTime() - start).toMillis());
-            models.put(name, new ServedModel(model));
+            ModelOrigin origin = kept == null ? null : ModelOrigin.of(modelConfig);
+            SpeculativeModel model = kept == null ? null : kept.take(name, origin);
+            if (model == null) {
+                model = open(name, modelConfig, tls);
+            } else {
+                LOG.infof("Model %s stays open from before the reload", model.name());
+            }
+            shutdown.addShutdownTask(whenStopped(kept, name, origin, model));
+            ServedModel served = new ServedModel(model);
+            served.listen(new GenerationLog(name));
+            models.put(name, served);
+        }
+        if (kept != null) {
+            kept.closeAll();
         }
         return new RuntimeValue<>(new OpenModels(models));
     }
 
-    /** Lets generations come to their end before the application stops; in dev mode nobody waits for them. */
+    /** Lets generations come to their end before the application stops. In dev mode nobody waits, and models may be kept. */
     public ShutdownListener shutdown(RuntimeValue<OpenModels> models) {
         Map<String, Duration> limits = new LinkedHashMap<>();
-        models.getValue().all().keySet().forEach(name -> limits.put(name, LaunchMode.current() == LaunchMode.DEVELOPMENT
-                ? Duration.ZERO
-                : config.getValue().models().get(name).shutdownTimeout()));
+        if (LaunchMode.current() != LaunchMode.DEVELOPMENT) {
+            models.getValue().all().keySet()
+                    .forEach(name -> limits.put(name, config.getValue().models().get(name).shutdownTimeout()));
+        }
         return new ModelsShutdown(models.getValue(), limits);
+    }
+
+    private static SpeculativeModel open(String name, ModelConfig config, Supplier<TlsConfigurationRegistry> tls) {
+        long start = System.nanoTime();
+        SpeculativeModel model = new ModelOpening(name, config, WORKERS, tls).open();
+        LOG.infof("Model %s opened from %s in %d ms", model.name(), config.bundle().orElseThrow(),
+                Duration.ofNanos(System.nanoTime() - start).toMillis());
+        return model;
+    }
+
+    private static Runnable whenStopped(KeptModels kept, String name, ModelOrigin origin, SpeculativeModel model) {
+        return origin == null ? model::close : () -> kept.park(name, origin, model);
     }
 
     public Supplier<EagleModel> model(RuntimeValue<OpenModels> models, String name) {

@@ -5,7 +5,8 @@ import java.time.Duration;
 import io.quarkiverse.eagle.GenerationResult;
 
 /**
- * Hears what becomes of a model's requests. Cycles are told on the decode loop's thread, which must not wait; all else on the
+ * Hears what becomes of a request, or of all requests of a model. Cycles are told on the decode loop's thread, which must not
+ * wait; all else on the
  * threads that serve subscribers. Every request is told of once by {@link #finished}, {@link #cancelled} or {@link #failed}.
  */
 public interface GenerationListener {
@@ -13,6 +14,16 @@ public interface GenerationListener {
     /** Hears nothing. */
     GenerationListener NONE = new GenerationListener() {
     };
+
+    /**
+     * Where the time of the cycle that is told next went, this sequence's share of it, in nanoseconds.
+     *
+     * @param draft steps of the draft head
+     * @param verify the target's step
+     * @param host everything else since the cycle before
+     */
+    default void timed(long draft, long verify, long host) {
+    }
 
     /**
      * A draft-verify cycle ended.

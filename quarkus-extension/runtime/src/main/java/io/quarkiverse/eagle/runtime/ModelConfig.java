@@ -156,6 +156,10 @@ public interface ModelConfig {
     /** The Triton server, with {@code engine=triton}. */
     TritonConfig triton();
 
+    /** All values, for comparing them. Some may be secret: not for the log. */
+    @Override
+    String toString();
+
     /** What runs an engine. */
     enum EngineKind {
         /** ONNX Runtime in this process, on the CPU. */
@@ -211,6 +215,10 @@ public interface ModelConfig {
 
         /** Levels of the tree, 1 to 16. The paper's mode is 6. */
         int depth();
+
+        /** All values, for comparing them. */
+        @Override
+        String toString();
     }
 
     /** Where and how engines at Triton are reached. */
@@ -272,5 +280,9 @@ public interface ModelConfig {
          */
         @WithDefault("tree")
         TritonOptions.Drafting drafting();
+
+        /** All values, for comparing them. Headers may be secret: not for the log. */
+        @Override
+        String toString();
     }
 }

@@ -7,15 +7,14 @@ import io.quarkus.runtime.shutdown.ShutdownListener;
 
 /**
  * Closes the models when the application is told to stop, while it still talks to its clients: running generations come to
- * their
- * end first. Does not return before, because nothing else makes Quarkus wait.
+ * their end first. Does not return before, because nothing else makes Quarkus wait.
  */
 final class ModelsShutdown implements ShutdownListener {
 
     private final OpenModels models;
     private final Map<String, Duration> limits;
 
-    /** @param limits by model, how long its running generations may take */
+    /** @param limits by model, how long its running generations may take; models that it does not name are left alone */
     ModelsShutdown(OpenModels models, Map<String, Duration> limits) {
         this.models = models;
         this.limits = limits;
@@ -24,8 +23,8 @@ final class ModelsShutdown implements ShutdownListener {
     @Override
     public void shutdown(ShutdownNotification notification) {
         try {
-            models.all().forEach((name, model) -> model.model().drain(limits.get(name)));
-            models.all().forEach((name, model) -> model.model().close(limits.get(name)));
+            limits.forEach((name, limit) -> models.all().get(name).model().drain(limit));
+            limits.forEach((name, limit) -> models.all().get(name).model().close(limit));
         } finally {
             notification.done();
         }

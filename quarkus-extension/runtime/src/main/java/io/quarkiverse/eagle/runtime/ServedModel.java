@@ -1,6 +1,10 @@
 package io.quarkiverse.eagle.runtime;
 
 import java.time.Duration;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 import io.quarkiverse.eagle.EagleModel;
@@ -9,11 +13,12 @@ import io.quarkiverse.eagle.GenerationRequest;
 import io.quarkiverse.eagle.GenerationResult;
 import io.quarkiverse.eagle.decode.CycleListener;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
+import io.quarkiverse.eagle.tree.DraftTree;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 
 /**
- * The model that an application gets: hands every request on, tells its listener what becomes of it, and remembers when a
+ * The model that an application gets: hands every request on, tells its listeners what becomes of it, and remembers when a
  * token last came out. Thread-safe.
  * Tokens and results arrive on Quarkus' worker pool, where a subscriber may block, wherever it subscribed from; a request that
  * is refused hears so at once, on the subscribing thread. Who needs a Vert.x context moves there with {@code emitOn}, which
@@ -22,7 +27,7 @@ import io.smallrye.mutiny.Uni;
 public final class ServedModel implements EagleModel {
 
     private final SpeculativeModel model;
-    private volatile GenerationListener listener = GenerationListener.NONE;
+    private final List<RequestListener> listeners = new CopyOnWriteArrayList<>();
     private volatile long lastTokenAt;
     private volatile boolean anyToken;
     private volatile GenerationResult lastResult;
@@ -44,16 +49,12 @@ public final class ServedModel implements EagleModel {
     /** Streams a generation whose draft-verify cycles are shown to a listener too; null for none. */
     public Multi<GeneratedToken> stream(GenerationRequest request, CycleListener cycles) {
         return Multi.createFrom().deferred(() -> {
-            GenerationListener hearing = listener;
+            String id = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
+            GenerationListener hearing = JoinedListeners.of(listeners, id, request);
             long requestedAt = System.nanoTime();
             // Who leaves with the last token in hand has a whole answer, and did not cancel it.
             AtomicBoolean whole = new AtomicBoolean();
-            return model.stream(request, (root, tree, accepted, emitted, count) -> {
-                hearing.cycle(tree.size(), count);
-                if (cycles != null) {
-                    cycles.verified(root, tree, accepted, emitted, count);
-                }
-            }).onItem().invoke(token -> {
+            return model.stream(request, new ToldCycles(hearing, cycles)).onItem().invoke(token -> {
                 whole.set(token.last());
                 tokenCame(token, hearing, requestedAt);
             }).onFailure().invoke(hearing::failed).onCancellation().invoke(() -> {
@@ -62,6 +63,26 @@ public final class ServedModel implements EagleModel {
                 }
             });
         });
+    }
+
+    /** Tells cycles on: what they brought to the one, all of them to the other, which may be null. */
+    private record ToldCycles(GenerationListener hearing, CycleListener cycles) implements CycleListener {
+
+        @Override
+        public void timed(long draft, long verify, long host) {
+            hearing.timed(draft, verify, host);
+            if (cycles != null) {
+                cycles.timed(draft, verify, host);
+            }
+        }
+
+        @Override
+        public void verified(int root, DraftTree tree, int[] accepted, int[] emitted, int emittedCount) {
+            hearing.cycle(tree.size(), emittedCount);
+            if (cycles != null) {
+                cycles.verified(root, tree, accepted, emitted, emittedCount);
+            }
+        }
     }
 
     @Override
@@ -84,9 +105,9 @@ public final class ServedModel implements EagleModel {
         }
     }
 
-    /** From now on new requests are told of to this listener, instead of the one before. */
-    public void listen(GenerationListener next) {
-        listener = next;
+    /** From now on new requests are told of to this listener too. */
+    public void listen(RequestListener listener) {
+        listeners.add(listener);
     }
 
     /** The generation that came to its end last; null before the first. */

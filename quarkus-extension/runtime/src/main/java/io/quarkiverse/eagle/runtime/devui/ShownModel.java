@@ -1,5 +1,6 @@
 package io.quarkiverse.eagle.runtime.devui;
 
+import java.util.List;
 import java.util.Locale;
 
 import io.quarkiverse.eagle.GenerationResult;
@@ -19,15 +20,16 @@ import io.quarkiverse.eagle.runtime.ServedModel;
  * @param drafter the drafter of the last answer, null before the first
  * @param tau tokens per cycle of the last answer
  * @param tokensPerSecond tokens per second of the last answer
+ * @param drafters the drafters that the model can run
  */
 public record ShownModel(String name, String model, String engine, String precision, int slots, int slotsInUse, int queued,
-        String drafter, double tau, double tokensPerSecond) {
+        String drafter, double tau, double tokensPerSecond, List<String> drafters) {
 
     static ShownModel of(String name, ServedModel served, ModelConfig config) {
         GenerationResult last = served.lastResult();
         return new ShownModel(name, served.name(), config.engine().name().toLowerCase(Locale.ROOT),
                 served.model().manifest().precision(), served.model().slots(), served.model().slotsInUse(),
                 served.model().queued(), last == null ? null : last.drafter(), last == null ? 0 : last.tau(),
-                last == null ? 0 : last.tokensPerSecond());
+                last == null ? 0 : last.tokensPerSecond(), served.model().drafters());
     }
 }

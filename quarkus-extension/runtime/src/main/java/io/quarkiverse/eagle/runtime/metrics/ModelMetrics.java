@@ -12,6 +12,9 @@ import io.quarkus.runtime.StartupEvent;
 public class ModelMetrics {
 
     void meter(@Observes StartupEvent start, OpenModels models, MeterRegistry registry) {
-        models.all().forEach((name, model) -> model.listen(new ModelMeters(name, model.model(), registry)));
+        models.all().forEach((name, model) -> {
+            ModelMeters meters = new ModelMeters(name, model.model(), registry);
+            model.listen((id, request) -> meters);
+        });
     }
 }
