@@ -65,6 +65,60 @@ interface Rows {
         };
     }
 
+    /** The same rows, but only so many of their columns. */
+    default Rows part(int firstColumn, int width) {
+        Rows whole = this;
+        return new Rows() {
+            private final float[] one = new float[whole.columns()];
+
+            @Override
+            public int count() {
+                return whole.count();
+            }
+
+            @Override
+            public int columns() {
+                return width;
+            }
+
+            @Override
+            public void read(int first, int howMany, float[] into) {
+                for (int i = 0; i < howMany; i++) {
+                    whole.read(first + i, 1, one);
+                    System.arraycopy(one, firstColumn, into, i * width, width);
+                }
+            }
+        };
+    }
+
+    /** The same rows with the columns of others behind their own. */
+    default Rows beside(Rows others) {
+        Rows left = this;
+        return new Rows() {
+            private final float[] one = new float[Math.max(left.columns(), others.columns())];
+
+            @Override
+            public int count() {
+                return left.count();
+            }
+
+            @Override
+            public int columns() {
+                return left.columns() + others.columns();
+            }
+
+            @Override
+            public void read(int first, int howMany, float[] into) {
+                for (int i = 0; i < howMany; i++) {
+                    left.read(first + i, 1, one);
+                    System.arraycopy(one, 0, into, i * columns(), left.columns());
+                    others.read(first + i, 1, one);
+                    System.arraycopy(one, 0, into, i * columns() + left.columns(), others.columns());
+                }
+            }
+        };
+    }
+
     /** The same rows with each output and each input channel multiplied; null for ones. */
     default Rows scaled(float[] outputs, float[] inputs) {
         Rows plain = this;

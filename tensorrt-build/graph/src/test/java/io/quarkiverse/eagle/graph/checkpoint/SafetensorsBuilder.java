@@ -17,9 +17,14 @@ import java.util.Random;
 /** Writes safetensors files, of random numbers or of nothing. */
 final class SafetensorsBuilder {
 
-    private static final Map<String, Integer> WIDTHS = Map.of("F32", 4, "F16", 2, "BF16", 2, "I64", 8);
+    private static final Map<String, Integer> WIDTHS = Map.of("F32", 4, "F16", 2, "BF16", 2, "I64", 8, "BOOL", 1);
 
-    private record Tensor(String name, String type, long[] shape) {
+    /** @param integers its values; null for random ones */
+    private record Tensor(String name, String type, long[] shape, long[] integers) {
+
+        Tensor(String name, String type, long[] shape) {
+            this(name, type, shape, null);
+        }
 
         long bytes() {
             long bytes = WIDTHS.get(type);
@@ -34,6 +39,12 @@ final class SafetensorsBuilder {
 
     SafetensorsBuilder add(String name, String type, long... shape) {
         tensors.add(new Tensor(name, type, shape));
+        return this;
+    }
+
+    /** A vector of 64-bit integers. */
+    SafetensorsBuilder addIntegers(String name, long... values) {
+        tensors.add(new Tensor(name, "I64", new long[] { values.length }, values));
         return this;
     }
 
@@ -133,7 +144,9 @@ final class SafetensorsBuilder {
                 case "F32" -> bytes.putFloat(value);
                 case "BF16" -> bytes.putShort((short) (Float.floatToRawIntBits(value) >>> 16));
                 case "F16" -> bytes.putShort(half(value));
-                default -> bytes.putLong(random.nextInt(100));
+                case "BOOL" -> bytes.put((byte) random.nextInt(2));
+                default -> bytes.putLong(
+                        tensor.integers() == null ? random.nextInt(100) : tensor.integers()[bytes.position() / Long.BYTES]);
             }
         }
         return bytes.array();

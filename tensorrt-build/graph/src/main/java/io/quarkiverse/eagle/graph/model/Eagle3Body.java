@@ -1,0 +1,38 @@
+package io.quarkiverse.eagle.graph.model;
+
+import io.quarkiverse.eagle.graph.checkpoint.CheckpointException;
+import io.quarkiverse.eagle.graph.checkpoint.Eagle3Head;
+import io.quarkiverse.eagle.graph.onnx.Value;
+
+/**
+ * EAGLE-3 (arXiv 2503.01840, section 3.1): one layer whose attention reads the token beside the feature, and an output
+ * projection of the head's own, over its own tokens. Features come fused from the target's graph ({@link FeatureFusion}).
+ */
+record Eagle3Body(Eagle3Head head, DraftVocabulary vocabulary) implements HeadBody {
+
+    static Eagle3Body of(Eagle3Head head, GraphOptions options) {
+        DraftVocabulary own = new DraftVocabulary(head.draftTokens());
+        if (options.draftVocabulary() != 0 && options.draftVocabulary() != own.size()) {
+            throw new CheckpointException("a draft vocabulary of " + options.draftVocabulary() + " is asked for, but "
+                    + head.source() + " was trained with its own of " + own.size() + " tokens; leave out --draft-vocabulary");
+        }
+        return new Eagle3Body(head, own);
+    }
+
+    @Override
+    public String kind() {
+        return "eagle3";
+    }
+
+    @Override
+    public Value outputs(Blocks blocks, Value tokens, ResidualBasis table, Value features) {
+        return blocks.decoder().layerBesideTokens(Eagle3Head.LAYER, features, tokens, table);
+    }
+
+    @Override
+    public Value logits(Blocks blocks, Value wanted) {
+        Value normalised = blocks.decoder().rmsNorm(wanted, "norm.weight");
+        return blocks.projections().forRows(normalised).project(normalised, "lm_head",
+                Rows.of(head.checkpoint(), "lm_head.weight", vocabulary.size(), head.config().hidden()));
+    }
+}
