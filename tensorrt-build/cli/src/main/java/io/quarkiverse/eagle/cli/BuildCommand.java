@@ -14,6 +14,7 @@ import java.util.stream.Stream;
 import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.graph.DefaultBundle;
+import io.quarkiverse.eagle.graph.checkpoint.Eagle3Head;
 import io.quarkiverse.eagle.graph.checkpoint.ModelSource;
 import io.quarkiverse.eagle.graph.model.BundleBuilder;
 import io.quarkiverse.eagle.graph.model.GraphOptions;
@@ -42,8 +43,8 @@ final class BuildCommand implements Callable<Integer> {
     @Option(names = "--checkpoint", paramLabel = "SOURCE", required = true, description = "The model.")
     private String checkpoint;
 
-    @Option(names = "--head", paramLabel = "SOURCE", description = "A draft head that was trained for the model: EAGLE,"
-            + " Medusa or Hydra, as its tensors show; may be repeated with heads of other kinds.")
+    @Option(names = "--head", paramLabel = "SOURCE", description = "A draft head that was trained for the model: EAGLE"
+            + " (also EAGLE-2 and EAGLE-3), Medusa or Hydra, as its tensors show; may be repeated with heads of other kinds.")
     private List<String> heads = List.of();
 
     @Option(names = "--out", paramLabel = "DIR", required = true, description = "The bundle: a folder that does not exist"
@@ -100,6 +101,10 @@ final class BuildCommand implements Callable<Integer> {
             if (maxLength != null && maxLength > positions) {
                 throw new UsageException("--max-length is " + maxLength + ", but " + model.name() + " was made for "
                         + positions + " positions; use " + positions + " or less");
+            }
+            if (draftVocabulary != null && draftVocabulary > 0 && opened.eagle() instanceof Eagle3Head own) {
+                throw new UsageException("--draft-vocabulary " + draftVocabulary + " cannot be chosen for an EAGLE-3 head, which"
+                        + " was trained with its own of " + own.draftTokens().length + " tokens; leave it out");
             }
             if (!heads.isEmpty() && draftVocabulary != null && draftVocabulary > 0 && !opened.ranked()) {
                 throw new UsageException("--draft-vocabulary " + draftVocabulary + " needs a head with a"

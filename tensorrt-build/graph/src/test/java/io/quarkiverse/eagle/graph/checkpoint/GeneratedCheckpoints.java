@@ -52,6 +52,15 @@ public final class GeneratedCheckpoints {
         return folder;
     }
 
+    /** Writes a model of random weights with a given embedding table, row-major. */
+    public static Path write(Path folder, ModelConfig config, double[] embedding, long seed) {
+        writeConfig(folder, config);
+        target(config, "F32").without("model.embed_tokens.weight")
+                .addValues("model.embed_tokens.weight", "F32", embedding, config.vocabulary(), config.hidden())
+                .write(folder.resolve("model.safetensors"), seed);
+        return folder;
+    }
+
     /** Writes the weights in several files and their index. */
     public static Path writeSharded(Path folder, ModelConfig config, String type, int shards, long seed) {
         writeConfig(folder, config);

@@ -19,8 +19,8 @@ final class SafetensorsBuilder {
 
     private static final Map<String, Integer> WIDTHS = Map.of("F32", 4, "F16", 2, "BF16", 2, "I64", 8, "BOOL", 1);
 
-    /** @param integers its values; null for random ones */
-    private record Tensor(String name, String type, long[] shape, long[] integers) {
+    /** @param values its values, row-major; null for random ones */
+    private record Tensor(String name, String type, long[] shape, double[] values) {
 
         Tensor(String name, String type, long[] shape) {
             this(name, type, shape, null);
@@ -44,7 +44,12 @@ final class SafetensorsBuilder {
 
     /** A vector of 64-bit integers. */
     SafetensorsBuilder addIntegers(String name, long... values) {
-        tensors.add(new Tensor(name, "I64", new long[] { values.length }, values));
+        return addValues(name, "I64", Arrays.stream(values).asDoubleStream().toArray(), values.length);
+    }
+
+    /** A tensor of given values, row-major. */
+    SafetensorsBuilder addValues(String name, String type, double[] values, long... shape) {
+        tensors.add(new Tensor(name, type, shape, values));
         return this;
     }
 
@@ -140,13 +145,15 @@ final class SafetensorsBuilder {
         double scale = norm ? 0.1 : 1 / Math.sqrt(shape[shape.length - 1]);
         while (bytes.hasRemaining()) {
             float value = (float) ((norm ? 1 : 0) + scale * random.nextGaussian());
+            if (tensor.values() != null) {
+                value = (float) tensor.values()[(int) (bytes.position() * (long) tensor.values().length / tensor.bytes())];
+            }
             switch (tensor.type()) {
                 case "F32" -> bytes.putFloat(value);
                 case "BF16" -> bytes.putShort((short) (Float.floatToRawIntBits(value) >>> 16));
                 case "F16" -> bytes.putShort(half(value));
                 case "BOOL" -> bytes.put((byte) random.nextInt(2));
-                default -> bytes.putLong(
-                        tensor.integers() == null ? random.nextInt(100) : tensor.integers()[bytes.position() / Long.BYTES]);
+                default -> bytes.putLong(tensor.values() == null ? random.nextInt(100) : (long) value);
             }
         }
         return bytes.array();

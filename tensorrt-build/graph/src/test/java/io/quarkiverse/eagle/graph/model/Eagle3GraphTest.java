@@ -42,6 +42,7 @@ class Eagle3GraphTest {
 
     private static final int LENGTH = 50;
     private static final int LEVEL = 3;
+    private static final double TIGHT = 1e-4;
 
     @TempDir
     Path folder;
@@ -70,8 +71,8 @@ class Eagle3GraphTest {
     }
 
     private static double tolerance(Precision precision) {
-        // Such small models have few channels that 8-bit errors could cancel over; measured 0.12 of outputs of about 1.
-        return precision == Precision.FP32 ? 1e-4 : 0.35;
+        // Such small models have few channels that 8-bit errors could cancel over; measured 0.08 of outputs of about 1.
+        return precision == Precision.FP32 ? TIGHT : 0.25;
     }
 
     @ParameterizedTest
@@ -91,7 +92,9 @@ class Eagle3GraphTest {
             new PlainSteps(engines.target()).read(1, prefix, 0, LENGTH, 11, (position, result, row) -> {
                 worst[0] = Math.max(worst[0], largestError(fused[position], result.features(), result.featureOffset(0, row)));
             });
-            assertThat(worst[0]).as("largest error of a feature of the target").isLessThan(tolerance(precision));
+            // Streams are not normalised, and 8-bit errors grow from layer to layer; measured 0.34.
+            assertThat(worst[0]).as("largest error of a feature of the target")
+                    .isLessThan(precision == Precision.FP32 ? TIGHT : 0.5);
 
             Drafting drafting = new Drafting(engines.draft(), reference, head, tolerance(precision));
             drafting.extend(text, fused);
