@@ -8,7 +8,7 @@ import io.quarkiverse.eagle.graph.onnx.Value;
  * EAGLE-3 (arXiv 2503.01840, section 3.1): one layer whose attention reads the token beside the feature, and an output
  * projection of the head's own, over its own tokens. Features come fused from the target's graph ({@link FeatureFusion}).
  */
-record Eagle3Body(Eagle3Head head, DraftVocabulary vocabulary) implements HeadBody {
+record Eagle3Body(Eagle3Head head, OutputProjection projection) implements HeadBody {
 
     static Eagle3Body of(Eagle3Head head, GraphOptions options) {
         DraftVocabulary own = new DraftVocabulary(head.draftTokens());
@@ -16,7 +16,12 @@ record Eagle3Body(Eagle3Head head, DraftVocabulary vocabulary) implements HeadBo
             throw new CheckpointException("a draft vocabulary of " + options.draftVocabulary() + " is asked for, but "
                     + head.source() + " was trained with its own of " + own.size() + " tokens; leave out --draft-vocabulary");
         }
-        return new Eagle3Body(head, own);
+        if (options.draftCandidates() != null) {
+            throw new CheckpointException("draft candidates are asked for, but " + head.source() + " was trained for its own "
+                    + own.size() + " tokens and computes all of their logits; leave out --draft-candidates");
+        }
+        return new Eagle3Body(head, new VocabularyProjection(own,
+                Rows.of(head.checkpoint(), "lm_head.weight", own.size(), head.config().hidden())));
     }
 
     @Override
@@ -30,9 +35,7 @@ record Eagle3Body(Eagle3Head head, DraftVocabulary vocabulary) implements HeadBo
     }
 
     @Override
-    public Value logits(Blocks blocks, Value wanted) {
-        Value normalised = blocks.decoder().rmsNorm(wanted, "norm.weight");
-        return blocks.projections().forRows(normalised).project(normalised, "lm_head",
-                Rows.of(head.checkpoint(), "lm_head.weight", vocabulary.size(), head.config().hidden()));
+    public Value projected(Blocks blocks, Value wanted) {
+        return blocks.decoder().rmsNorm(wanted, "norm.weight");
     }
 }

@@ -77,17 +77,15 @@ final class EagleHeadGraph {
                     : new Projections.Floating(graph, weights, type);
             DecoderLayers decoder = new DecoderLayers(graph, config, head.checkpoint(), weights, projections, pool,
                     options, new ResidualBasis.Own(), step.inputIds(), step.positionIds());
-            HeadBody.Blocks blocks = new HeadBody.Blocks(graph, projections, decoder);
+            HeadBody.Blocks blocks = new HeadBody.Blocks(graph, weights, projections, decoder);
             Value x = body.outputs(blocks, embedded,
                     shares ? TargetGraph.basis(targetConfig, options) : new ResidualBasis.Own(), flat);
             Value last = step.bySequence(graph, x, hidden);
             graph.output(graph.named("features_out", "Cast", List.of(last), Attribute.of("to", ElementType.FLOAT.number())),
                     ElementType.FLOAT, "batch", "rows", hidden);
 
-            DraftVocabulary vocabulary = body.vocabulary();
-            Value logits = step.logits(graph, body.logits(blocks, step.wanted(graph, last, hidden)), "draft_logits",
-                    vocabulary.size());
-            int topK = vocabulary.writeBest(graph, logits, GraphOptions.DRAFT_TOP_K);
+            int topK = body.projection().writeBest(blocks, step,
+                    body.projected(blocks, step.wanted(graph, last, hidden)));
 
             graph.write(folder.resolve(FILE));
             if (projections instanceof Projections.Int8 int8) {
@@ -95,7 +93,8 @@ final class EagleHeadGraph {
                         weights.signed().stream().map(BundleManifest.Weight::name).toList(), int8.weightZeroPoint());
             }
             return new BundleManifest.Graph(body.kind(), FILE, options.precision() == Precision.INT8 ? UNSIGNED_FILE : null,
-                    config.layers(), config.kvHeads(), config.headDim(), type.text(), hidden, topK, vocabulary.size(),
+                    config.layers(), config.kvHeads(), config.headDim(), type.text(), hidden, topK,
+                    body.projection().vocabulary(),
                     GraphOptions.MAX_ROWS, weights.signed(), shares ? List.of(table.weight()) : List.of());
         }
     }

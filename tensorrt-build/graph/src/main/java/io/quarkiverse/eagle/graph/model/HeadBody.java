@@ -7,14 +7,11 @@ import io.quarkiverse.eagle.graph.onnx.Value;
 sealed interface HeadBody permits EagleBody, Eagle3Body {
 
     /** What a body is built with. */
-    record Blocks(OnnxGraph graph, Projections projections, DecoderLayers decoder) {
+    record Blocks(OnnxGraph graph, Weights weights, Projections projections, DecoderLayers decoder) {
     }
 
     /** The name that the manifest gives the draft. */
     String kind();
-
-    /** Tokens that the head can propose. */
-    DraftVocabulary vocabulary();
 
     /**
      * The head's outputs, which stand for features in the rows drafted next.
@@ -25,10 +22,8 @@ sealed interface HeadBody permits EagleBody, Eagle3Body {
      */
     Value outputs(Blocks blocks, Value tokens, ResidualBasis table, Value features);
 
-    /**
-     * Logits over the vocabulary, {@code [rows, vocabulary]}.
-     *
-     * @param wanted some rows of the outputs
-     */
-    Value logits(Blocks blocks, Value wanted);
+    /** What the output projection reads of the outputs' wanted rows. */
+    Value projected(Blocks blocks, Value wanted);
+
+    OutputProjection projection();
 }

@@ -146,6 +146,48 @@ interface Rows {
         };
     }
 
+    /** Their mean, where each row counts as much as its weight. */
+    default float[] mean(double[] weights) {
+        double[] sum = new double[columns()];
+        double total = 0;
+        float[] row = new float[columns()];
+        for (int i = 0; i < count(); i++) {
+            read(i, 1, row);
+            total += weights[i];
+            for (int k = 0; k < row.length; k++) {
+                sum[k] += weights[i] * row[k];
+            }
+        }
+        for (int k = 0; k < row.length; k++) {
+            row[k] = (float) (sum[k] / total);
+        }
+        return row;
+    }
+
+    /** The same rows with a vector taken from each. */
+    default Rows less(float[] vector) {
+        Rows plain = this;
+        return new Rows() {
+            @Override
+            public int count() {
+                return plain.count();
+            }
+
+            @Override
+            public int columns() {
+                return plain.columns();
+            }
+
+            @Override
+            public void read(int first, int howMany, float[] into) {
+                plain.read(first, howMany, into);
+                for (int i = 0; i < howMany * columns(); i++) {
+                    into[i] -= vector[i % columns()];
+                }
+            }
+        };
+    }
+
     /** The Euclidean norm of each row. */
     default double[] norms() {
         double[] norms = new double[count()];

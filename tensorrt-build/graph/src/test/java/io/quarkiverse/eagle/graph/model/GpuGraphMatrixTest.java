@@ -100,7 +100,20 @@ class GpuGraphMatrixTest {
         ModelConfig target = withLayers(narrow, 7);
         Path draft = GeneratedCheckpoints.writeSparseEagle3Head(Files.createDirectories(folder.resolve("head")),
                 withLayers(narrow, 1), 400, "F16");
-        compiler.compileAll(build(target, draft, Precision.FP16, KvUpdate.IN_PLACE, 4, 2048));
+        compiler.compileAll(build(target, draft, options(Precision.FP16, 4, 2048)));
+    }
+
+    @Test
+    @Tag("network")
+    @Tag("shared-folder")
+    void aDraftThatRetrievesCandidatesBecomesAPlan() throws IOException, InterruptedException {
+        TensorRtCheck compiler = TensorRtCheck.required();
+        ModelConfig narrow = Family.LLAMA2.narrow();
+        Path draft = GeneratedCheckpoints.writeSparseHead(Files.createDirectories(folder.resolve("head")),
+                withLayers(narrow, 1), "F16");
+        GraphOptions options = new GraphOptions(GraphOptions.Runtime.TENSORRT, Precision.FP16, KvUpdate.IN_PLACE, 4, 2048, 0,
+                new DraftCandidates(64, 256));
+        compiler.compileAll(build(narrow, draft, options));
     }
 
     @ParameterizedTest(name = "{0} {1} {2}, {3} slots of {4}")
@@ -140,17 +153,15 @@ class GpuGraphMatrixTest {
     private Bundle build(ModelConfig config, Precision precision, KvUpdate update, int slots, int length) throws IOException {
         Path draft = GeneratedCheckpoints.writeSparseHead(Files.createDirectories(folder.resolve("head")),
                 withLayers(config, 1), "F16");
-        return build(config, draft, precision, update, slots, length);
+        return build(config, draft, new GraphOptions(GraphOptions.Runtime.TENSORRT, precision, update, slots, length, 0));
     }
 
-    private Bundle build(ModelConfig config, Path draft, Precision precision, KvUpdate update, int slots, int length)
-            throws IOException {
+    private Bundle build(ModelConfig config, Path draft, GraphOptions options) throws IOException {
         Path model = GeneratedCheckpoints.writeSparse(Files.createDirectories(folder.resolve("model")), config, "F16");
         Files.writeString(model.resolve("tokenizer.json"), "{}");
         Path out = folder.resolve("bundle");
         try (HuggingFaceModel source = HuggingFaceModel.open(model); DraftHead head = DraftHead.open(draft)) {
-            new BundleBuilder(new GraphOptions(GraphOptions.Runtime.TENSORRT, precision, update, slots, length, 0),
-                    ProgressListener.NONE).build(source, head, List.of(), out);
+            new BundleBuilder(options, ProgressListener.NONE).build(source, head, List.of(), out);
         }
         return Bundle.open(out);
     }
