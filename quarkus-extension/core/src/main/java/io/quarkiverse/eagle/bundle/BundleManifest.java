@@ -82,7 +82,9 @@ public record BundleManifest(int formatVersion, String name, String checkpoint, 
     /**
      * One engine.
      *
-     * @param kind {@code target}, {@code eagle}, {@code medusa} or {@code hydra}
+     * @param kind {@code target}, {@code eagle}, {@code eagle3}, {@code medusa} or {@code hydra}; beside an {@code eagle3}
+     *        draft the target's features are three layers' streams, fused by the head's {@code fc}, otherwise its last hidden
+     *        state
      * @param file the graph; with signed weights when the precision is int8
      * @param unsignedFile the same graph for CPUs whose signed kernels saturate, null unless int8
      * @param layers layers with a KV pool; 0 for heads that read features and tokens alone

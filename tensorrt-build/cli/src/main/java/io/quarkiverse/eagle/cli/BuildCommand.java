@@ -9,13 +9,17 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.graph.DefaultBundle;
+import io.quarkiverse.eagle.graph.checkpoint.Eagle3Head;
 import io.quarkiverse.eagle.graph.checkpoint.ModelSource;
 import io.quarkiverse.eagle.graph.model.BundleBuilder;
+import io.quarkiverse.eagle.graph.model.DraftCandidates;
 import io.quarkiverse.eagle.graph.model.GraphOptions;
 import io.quarkiverse.eagle.graph.model.GraphOptions.Runtime;
 import io.quarkiverse.eagle.graph.model.KvUpdate;
@@ -42,8 +46,8 @@ final class BuildCommand implements Callable<Integer> {
     @Option(names = "--checkpoint", paramLabel = "SOURCE", required = true, description = "The model.")
     private String checkpoint;
 
-    @Option(names = "--head", paramLabel = "SOURCE", description = "A draft head that was trained for the model: EAGLE,"
-            + " Medusa or Hydra, as its tensors show; may be repeated with heads of other kinds.")
+    @Option(names = "--head", paramLabel = "SOURCE", description = "A draft head that was trained for the model: EAGLE"
+            + " (also EAGLE-2 and EAGLE-3), Medusa or Hydra, as its tensors show; may be repeated with heads of other kinds.")
     private List<String> heads = List.of();
 
     @Option(names = "--out", paramLabel = "DIR", required = true, description = "The bundle: a folder that does not exist"
@@ -69,6 +73,11 @@ final class BuildCommand implements Callable<Integer> {
     @Option(names = "--draft-vocabulary", paramLabel = "N", description = "Most frequent tokens that the draft may propose,"
             + " 0 for all (default: 8192 when the head ranks its tokens, else all).")
     private Integer draftVocabulary;
+
+    @Option(names = "--draft-candidates", paramLabel = "RANK:COUNT", converter = ToCandidates.class, description = "Let the"
+            + " draft retrieve COUNT candidates among all tokens by a product of rank RANK and compute only their logits,"
+            + " instead of a draft vocabulary, for example 64:256.")
+    private DraftCandidates draftCandidates;
 
     @Option(names = "--update", paramLabel = "FORM", defaultValue = "in-place", converter = ToUpdate.class, description = "in-place,"
             + " or functional for hosts that cannot give a step the same buffer twice (default: ${DEFAULT-VALUE}).")
@@ -101,13 +110,20 @@ final class BuildCommand implements Callable<Integer> {
                 throw new UsageException("--max-length is " + maxLength + ", but " + model.name() + " was made for "
                         + positions + " positions; use " + positions + " or less");
             }
+            if (draftVocabulary != null && draftVocabulary > 0 && opened.eagle() instanceof Eagle3Head own) {
+                throw new UsageException(
+                        "--draft-vocabulary " + draftVocabulary + " cannot be chosen for an EAGLE-3 head, which"
+                                + " was trained with its own of " + own.draftTokens().length + " tokens; leave it out");
+            }
             if (!heads.isEmpty() && draftVocabulary != null && draftVocabulary > 0 && !opened.ranked()) {
                 throw new UsageException("--draft-vocabulary " + draftVocabulary + " needs a head with a"
                         + " token_frequency.json, which ranks the tokens; leave it out, or use 0 for all tokens");
             }
             GraphOptions options = options(maxLength != null ? maxLength : Math.min(USUAL_LENGTH, positions),
                     draftVocabulary != null ? draftVocabulary
-                            : opened.ranked() ? Math.min(USUAL_DRAFT_VOCABULARY, model.config().vocabulary()) : 0);
+                            : draftCandidates == null && opened.ranked()
+                                    ? Math.min(USUAL_DRAFT_VOCABULARY, model.config().vocabulary())
+                                    : 0);
             new BundleBuilder(options, work).build(model, opened.eagle(), opened.further(), opened.acceptance(), out);
         } catch (IOException e) {
             throw new UncheckedIOException(checkpoint + " cannot be closed: " + e.getMessage(), e);
@@ -119,6 +135,9 @@ final class BuildCommand implements Callable<Integer> {
         options(maxLength != null ? maxLength : USUAL_LENGTH, draftVocabulary != null ? draftVocabulary : 0);
         if (heads.isEmpty() && draftVocabulary != null) {
             throw new UsageException("--draft-vocabulary says what a draft head may propose; add --head or leave it out");
+        }
+        if (heads.isEmpty() && draftCandidates != null) {
+            throw new UsageException("--draft-candidates says how a draft head proposes; add --head or leave it out");
         }
         if (Files.exists(out) && !isEmptyFolder()) {
             throw new UsageException("--out names " + out + ", which exists already; remove it or choose another folder");
@@ -139,7 +158,7 @@ final class BuildCommand implements Callable<Integer> {
     private GraphOptions options(int length, int vocabulary) {
         Precision chosen = precision != null ? precision : runtime == Runtime.TENSORRT ? Precision.FP16 : Precision.INT8;
         try {
-            return new GraphOptions(runtime, chosen, update, slots, length, vocabulary);
+            return new GraphOptions(runtime, chosen, update, slots, length, vocabulary, draftCandidates);
         } catch (IllegalArgumentException e) {
             throw new UsageException(e.getMessage());
         }
@@ -179,6 +198,21 @@ final class BuildCommand implements Callable<Integer> {
         @Override
         public Precision convert(String given) {
             return choose(Precision.values(), Precision::text, given);
+        }
+    }
+
+    static final class ToCandidates implements ITypeConverter<DraftCandidates> {
+        @Override
+        public DraftCandidates convert(String given) {
+            Matcher numbers = Pattern.compile("(\\d{1,6}):(\\d{1,6})").matcher(given);
+            if (!numbers.matches()) {
+                throw new TypeConversionException("\"" + given + "\" is not a rank and a number of candidates, as in 64:256");
+            }
+            try {
+                return new DraftCandidates(Integer.parseInt(numbers.group(1)), Integer.parseInt(numbers.group(2)));
+            } catch (IllegalArgumentException e) {
+                throw new TypeConversionException("\"" + given + "\": " + e.getMessage());
+            }
         }
     }
 

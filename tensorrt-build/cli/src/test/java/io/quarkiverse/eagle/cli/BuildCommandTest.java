@@ -11,6 +11,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
@@ -68,5 +70,27 @@ class BuildCommandTest {
                 folder.resolve("bundle").toString(), "--precision", "fp32", "--max-length", "1000000");
         assertThat(run.status()).isEqualTo(2);
         assertThat(run.err()).contains("--max-length is 1000000, but SmolLM2-135M-Instruct was made for 8192 positions");
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "64, is not a rank and a number of candidates", "64:many, is not a rank and a number of candidates",
+            "4:256, rank of the draft candidates is 4", "64:5, number of draft candidates is 5" })
+    void refusesDraftCandidatesThatItCannotRead(String given, String message) {
+        CommandRun run = eagle("build", "--checkpoint", "nothing", "--head", HEAD.toString(), "--draft-candidates", given,
+                "--out", folder.resolve("bundle").toString());
+        assertThat(run.status()).isEqualTo(2);
+        assertThat(run.err()).contains("--draft-candidates", "\"" + given + "\"", message);
+    }
+
+    @Test
+    void refusesDraftCandidatesBesideADraftVocabularyAndWithoutAHead() {
+        String out = folder.resolve("bundle").toString();
+        CommandRun both = eagle("build", "--checkpoint", "nothing", "--head", HEAD.toString(), "--draft-candidates", "64:256",
+                "--draft-vocabulary", "100", "--out", out);
+        assertThat(both.status()).isEqualTo(2);
+        assertThat(both.err()).contains("among all tokens", "draft vocabulary of 100");
+        CommandRun headless = eagle("build", "--checkpoint", "nothing", "--draft-candidates", "64:256", "--out", out);
+        assertThat(headless.status()).isEqualTo(2);
+        assertThat(headless.err()).contains("--draft-candidates", "add --head");
     }
 }

@@ -4,16 +4,9 @@ import static io.quarkiverse.eagle.cli.CommandRun.eagle;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.Random;
 
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -35,49 +28,24 @@ class FurtherDraftersTest {
     @BeforeAll
     static void buildABundleWithRandomHeads() throws IOException {
         CommandRun.defaultBundle();
-        Map<String, int[]> medusa = new LinkedHashMap<>();
-        Map<String, int[]> hydra = new LinkedHashMap<>();
+        RandomHead medusa = new RandomHead(config("medusa"));
+        RandomHead hydra = new RandomHead(config("hydra"));
         for (int head = 0; head < 2; head++) {
-            medusa.put(head + ".0.linear.weight", new int[] { HIDDEN, HIDDEN });
-            medusa.put(head + ".0.linear.bias", new int[] { HIDDEN });
-            hydra.put(head + ".in.weight", new int[] { HIDDEN, (head + 2) * HIDDEN });
-            hydra.put(head + ".in.bias", new int[] { HIDDEN });
-            hydra.put(head + ".res.linear.weight", new int[] { HIDDEN, HIDDEN });
-            hydra.put(head + ".res.linear.bias", new int[] { HIDDEN });
+            medusa.add(head + ".0.linear.weight", HIDDEN, HIDDEN).add(head + ".0.linear.bias", HIDDEN);
+            hydra.add(head + ".in.weight", HIDDEN, (head + 2) * HIDDEN).add(head + ".in.bias", HIDDEN)
+                    .add(head + ".res.linear.weight", HIDDEN, HIDDEN).add(head + ".res.linear.bias", HIDDEN);
         }
-        writeHeads("medusa", medusa);
-        writeHeads("hydra", hydra);
+        medusa.write(folder.resolve("medusa"));
+        hydra.write(folder.resolve("hydra"));
         CommandRun run = eagle("build", "--checkpoint", CHECKPOINT, "--head", folder.resolve("medusa").toString(), "--head",
                 folder.resolve("hydra").toString(), "--out", folder.resolve("bundle").toString(), "--slots", "1",
                 "--max-length", "256");
         assertThat(run.status()).as(run.err()).isZero();
     }
 
-    private static void writeHeads(String kind, Map<String, int[]> tensors) throws IOException {
-        Path heads = Files.createDirectory(folder.resolve(kind));
-        Files.writeString(heads.resolve("config.json"), "{\"model_type\": \"" + kind + "\", \"" + kind
-                + "_num_heads\": 2, \"hidden_size\": 576, \"vocab_size\": 49152, \"shares_lm_head\": true}");
-        StringBuilder header = new StringBuilder("{");
-        long offset = 0;
-        for (Map.Entry<String, int[]> tensor : tensors.entrySet()) {
-            long bytes = 4;
-            List<String> shape = new ArrayList<>();
-            for (int dimension : tensor.getValue()) {
-                bytes *= dimension;
-                shape.add(Integer.toString(dimension));
-            }
-            header.append(header.length() > 1 ? "," : "").append('"').append(tensor.getKey())
-                    .append("\":{\"dtype\":\"F32\",\"shape\":[").append(String.join(",", shape))
-                    .append("],\"data_offsets\":[").append(offset).append(',').append(offset += bytes).append("]}");
-        }
-        byte[] json = header.append('}').toString().getBytes(StandardCharsets.UTF_8);
-        ByteBuffer file = ByteBuffer.allocate(Math.toIntExact(8 + json.length + offset)).order(ByteOrder.LITTLE_ENDIAN)
-                .putLong(json.length).put(json);
-        Random random = new Random(1);
-        while (file.hasRemaining()) {
-            file.putFloat((float) random.nextGaussian() / 40);
-        }
-        Files.write(heads.resolve("model.safetensors"), file.array());
+    private static String config(String kind) {
+        return "{\"model_type\": \"" + kind + "\", \"" + kind
+                + "_num_heads\": 2, \"hidden_size\": 576, \"vocab_size\": 49152, \"shares_lm_head\": true}";
     }
 
     @ParameterizedTest

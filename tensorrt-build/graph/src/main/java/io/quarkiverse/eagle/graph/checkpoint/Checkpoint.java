@@ -27,6 +27,17 @@ public interface Checkpoint extends Closeable {
      */
     void read(String name, long firstElement, float[] into, int offset, int count);
 
+    /**
+     * Reads a whole tensor of integers.
+     *
+     * @param name tensor name
+     * @throws CheckpointException when the tensor is missing, is stored as something else, or the file is truncated
+     */
+    default long[] readIntegers(String name) {
+        throw new CheckpointException(source() + ": tensor " + name + " has type " + tensor(name).type()
+                + ", which cannot be read as integers");
+    }
+
     /** The tensor's description. */
     default TensorInfo tensor(String name) {
         TensorInfo info = tensors().get(name);

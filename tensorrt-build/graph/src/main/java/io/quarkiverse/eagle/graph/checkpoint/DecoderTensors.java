@@ -50,12 +50,32 @@ final class DecoderTensors {
         return tensors;
     }
 
+    /** @param draftVocabulary rows of the head's own output projection */
+    static DecoderTensors ofEagle3Head(ModelConfig config, boolean fcBias, int draftVocabulary) {
+        DecoderTensors tensors = new DecoderTensors(config);
+        tensors.add("fc.weight", config.hidden(), 3L * config.hidden());
+        if (fcBias) {
+            tensors.add("fc.bias", config.hidden());
+        }
+        tensors.add(Eagle3Head.LAYER + "input_layernorm.weight", config.hidden());
+        tensors.add(Eagle3Head.LAYER + "hidden_norm.weight", config.hidden());
+        tensors.addLayer(Eagle3Head.LAYER, 2L * config.hidden());
+        tensors.add("norm.weight", config.hidden());
+        tensors.add("lm_head.weight", draftVocabulary, config.hidden());
+        return tensors;
+    }
+
     private void addLayer(String prefix) {
+        addLayer(prefix, config.hidden());
+    }
+
+    /** @param read width of the rows that attention reads */
+    private void addLayer(String prefix, long read) {
         long queries = (long) config.heads() * config.headDim();
         long keys = (long) config.kvHeads() * config.headDim();
-        addProjection(prefix + "self_attn.q_proj", queries);
-        addProjection(prefix + "self_attn.k_proj", keys);
-        addProjection(prefix + "self_attn.v_proj", keys);
+        addProjection(prefix + "self_attn.q_proj", queries, read);
+        addProjection(prefix + "self_attn.k_proj", keys, read);
+        addProjection(prefix + "self_attn.v_proj", keys, read);
         add(prefix + "self_attn.o_proj.weight", config.hidden(), queries);
         add(prefix + "post_attention_layernorm.weight", config.hidden());
         add(prefix + "mlp.gate_proj.weight", config.intermediate(), config.hidden());
@@ -63,8 +83,8 @@ final class DecoderTensors {
         add(prefix + "mlp.down_proj.weight", config.hidden(), config.intermediate());
     }
 
-    private void addProjection(String name, long rows) {
-        add(name + ".weight", rows, config.hidden());
+    private void addProjection(String name, long rows, long columns) {
+        add(name + ".weight", rows, columns);
         if (config.qkvBias()) {
             add(name + ".bias", rows);
         }

@@ -1,15 +1,14 @@
 package io.quarkiverse.eagle.graph.checkpoint;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
 /**
- * A draft head in the checkpoint form that EAGLE and EAGLE-2 share: {@code config.json}, weights without a prefix, and
- * optionally {@code token_frequency.json}.
+ * A draft head in the checkpoint form that EAGLE and EAGLE-2 share: {@code config.json}, optionally
+ * {@code token_frequency.json}, and the weights {@code fc.weight [h, 2h]}, optional {@code fc.bias [h]}, decoder layers
+ * {@code layers.N.…} of the target's kind, the first without an input norm.
  */
 public final class EagleHead implements DraftHead {
 
@@ -38,13 +37,13 @@ public final class EagleHead implements DraftHead {
         try {
             return read(folder, checkpoint);
         } catch (RuntimeException e) {
-            close(checkpoint);
+            Heads.close(checkpoint);
             throw e;
         }
     }
 
-    private static EagleHead read(Path folder, Checkpoint checkpoint) {
-        if (checkpoint.tensors().containsKey("d2t") || checkpoint.tensors().containsKey("midlayer.hidden_norm.weight")) {
+    static EagleHead read(Path folder, Checkpoint checkpoint) {
+        if (Eagle3Head.isOne(checkpoint)) {
             throw new CheckpointException(checkpoint.source() + " is an EAGLE-3 head; expected an EAGLE or EAGLE-2 head");
         }
         if (!checkpoint.tensors().containsKey("fc.weight")) {
@@ -126,14 +125,6 @@ public final class EagleHead implements DraftHead {
 
     @Override
     public void close() {
-        close(checkpoint);
-    }
-
-    private static void close(Checkpoint checkpoint) {
-        try {
-            checkpoint.close();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+        Heads.close(checkpoint);
     }
 }

@@ -13,7 +13,7 @@ public final class Heads {
     /**
      * Opens a folder, or the folder around a file of weights.
      *
-     * @return an {@link EagleHead} or {@link FeatureHeads}
+     * @return a {@link DraftHead} or {@link FeatureHeads}
      * @throws CheckpointException when the head is of no kind that has a graph here, or its weights do not fit its
      *         configuration
      */
@@ -29,10 +29,10 @@ public final class Heads {
             throw e;
         }
         close(checkpoint);
-        return EagleHead.open(folderOrFile);
+        return DraftHead.open(folderOrFile);
     }
 
-    private static void close(Checkpoint checkpoint) {
+    static void close(Checkpoint checkpoint) {
         try {
             checkpoint.close();
         } catch (IOException e) {

@@ -67,7 +67,7 @@ final class HuggingFaceConfig {
             architecture = config.text("model_type", "nothing");
         }
         return switch (architecture) {
-            case "LlamaForCausalLM", "MistralForCausalLM", "llama", "mistral" -> "llama";
+            case "LlamaForCausalLM", "MistralForCausalLM", "LlamaForCausalLMEagle3", "llama", "mistral" -> "llama";
             case "Qwen2ForCausalLM", "qwen2" -> "qwen2";
             default -> throw new CheckpointException(config.path() + " describes a model of architecture "
                     + architecture + "; expected LlamaForCausalLM, MistralForCausalLM or Qwen2ForCausalLM");

@@ -87,6 +87,29 @@ final class StoredCheckpoint implements Checkpoint {
     }
 
     @Override
+    public long[] readIntegers(String name) {
+        TensorInfo info = tensor(name);
+        StoredTensor tensor = stored.get(name);
+        int bytes = switch (info.type()) {
+            case "I64", "LongStorage" -> Long.BYTES;
+            case "I32", "IntStorage" -> Integer.BYTES;
+            default -> throw new CheckpointException(source + ": tensor " + name + " has type " + info.type()
+                    + ", which cannot be read as integers; expected I64 or I32");
+        };
+        long[] values = new long[Math.toIntExact(info.elements())];
+        for (int first = 0; first < values.length;) {
+            int run = (int) Math.min(Math.min(values.length - first, buffer.capacity() / bytes), tensor.order().run(first));
+            buffer.clear().limit(run * bytes);
+            tensor.file().read(tensor.position() + tensor.order().stored(first) * bytes, buffer, "tensor " + name);
+            for (int i = 0; i < run; i++) {
+                values[first + i] = bytes == Long.BYTES ? buffer.getLong(i * bytes) : buffer.getInt(i * bytes);
+            }
+            first += run;
+        }
+        return values;
+    }
+
+    @Override
     public void close() {
         files.forEach(WeightFile::close);
     }

@@ -15,7 +15,9 @@ import java.util.stream.Stream;
 
 import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.bundle.BundleManifest;
+import io.quarkiverse.eagle.graph.checkpoint.CheckpointException;
 import io.quarkiverse.eagle.graph.checkpoint.DraftHead;
+import io.quarkiverse.eagle.graph.checkpoint.Eagle3Head;
 import io.quarkiverse.eagle.graph.checkpoint.FeatureHeads;
 import io.quarkiverse.eagle.graph.checkpoint.ModelConfig;
 import io.quarkiverse.eagle.graph.checkpoint.ModelSource;
@@ -92,6 +94,11 @@ public final class BundleBuilder {
         }
         Files.createDirectories(folder.resolve("target"));
         EagleHeadGraph draft = null;
+        if (head instanceof Eagle3Head && !further.isEmpty()) {
+            throw new CheckpointException(head.source() + " is an EAGLE-3 head, for which the target's features are made of"
+                    + " three layers, but " + further.get(0).source() + " has " + further.get(0).kind().text()
+                    + " heads, which read the last one; build a bundle for each");
+        }
         if (head != null) {
             Files.createDirectories(folder.resolve("draft"));
             draft = new EagleHeadGraph(config, model.checkpoint(), head, options);
@@ -104,7 +111,9 @@ public final class BundleBuilder {
         }
         progress.begin("Building " + model.name(), weightBytes(config));
         try {
-            TargetGraph.Written target = new TargetGraph(config, model.checkpoint(), options).write(folder, progress);
+            TargetGraph.Written target = new TargetGraph(config, model.checkpoint(), options,
+                    head instanceof Eagle3Head eagle3 ? FeatureFusion.of(eagle3, config.layers()) : null)
+                    .write(folder, progress);
             BundleManifest.Graph draftEntry = draft == null ? null : draft.write(folder, target.embedding(), progress);
             List<BundleManifest.Graph> headEntries = new ArrayList<>();
             for (FeatureHeadsGraph graph : graphs) {

@@ -58,16 +58,48 @@ final class DecoderLayers {
      * @param inputNorm false for the first layer of an EAGLE head, which reads its input as it is
      */
     Value layer(int layer, String prefix, Value x, boolean inputNorm) {
-        String before = inputNorm ? prefix + "input_layernorm.weight" : null;
-        x = add(x, attention(layer, prefix, x, before));
-        return add(x, mlp(prefix, x, prefix + "post_attention_layernorm.weight"));
+        return layer(layer, prefix, x, inputNorm ? normalised(x, prefix + "input_layernorm.weight") : asItIs(x));
     }
 
-    private Value attention(int layer, String prefix, Value x, String norm) {
+    /**
+     * The layer of an EAGLE-3 head: {@code x + attention([norm(token); norm(x)])}, then {@code x + mlp(norm(x))}.
+     *
+     * @param prefix of the layer's tensors
+     * @param x features, {@code [R, hidden]}
+     * @param tokens rows of an embedding table, alike
+     * @param table the basis of that table's rows
+     */
+    Value layerBesideTokens(String prefix, Value x, Value tokens, ResidualBasis table) {
+        String tokenNorm = prefix + "input_layernorm.weight";
+        String featureNorm = prefix + "hidden_norm.weight";
+        int hidden = config.hidden();
+        Value both = graph.node("Concat", List.of(rmsNorm(tokens, tokenNorm, table), rmsNorm(x, featureNorm)),
+                Attribute.of("axis", 1));
+        return layer(0, prefix, x, new Input(both, (tensor, count) -> {
+            Rows rows = Rows.of(checkpoint, tensor, count, 2 * hidden);
+            return table.reading(rows.part(0, hidden), checkpoint, tokenNorm)
+                    .beside(basis.reading(rows.part(hidden, hidden), checkpoint, featureNorm));
+        }));
+    }
+
+    /** What projections read: rows, and the form in which a tensor of so many rows is for them. */
+    private record Input(Value rows, Matrices matrices) {
+    }
+
+    private interface Matrices {
+        Rows of(String tensor, int count);
+    }
+
+    private Value layer(int layer, String prefix, Value x, Input input) {
+        Value attended = add(x, attention(layer, prefix, input));
+        return add(attended, mlp(prefix, normalised(attended, prefix + "post_attention_layernorm.weight")));
+    }
+
+    private Value attention(int layer, String prefix, Input input) {
         int heads = config.heads();
         int kvHeads = config.kvHeads();
-        float[] valueUnits = valueUnits(prefix + "self_attn.v_proj", norm);
-        Value qkv = qkv(prefix + "self_attn.", x, norm, valueUnits);
+        float[] valueUnits = valueUnits(prefix + "self_attn.v_proj", input.matrices());
+        Value qkv = qkv(prefix + "self_attn.", input, valueUnits);
         Value byHead = graph.node("Transpose", List.of(graph.node("Reshape", List.of(qkv, headsShape))),
                 Attribute.ofInts("perm", 0, 2, 1, 3));
         List<Value> rotatedAndValue = split(byHead, heads + kvHeads, kvHeads);
@@ -84,13 +116,13 @@ final class DecoderLayers {
     }
 
     /** Units of the value channels for order-free attention, {@code [kv_heads · head_dim]}; null for plain attention. */
-    private float[] valueUnits(String projection, String norm) {
+    private float[] valueUnits(String projection, Matrices matrices) {
         OrderFreeAttention orderFree = pool.orderFree();
         if (orderFree == null) {
             return null;
         }
         int width = config.kvHeads() * config.headDim();
-        double[] norms = reading(projection + ".weight", width, norm).norms();
+        double[] norms = matrices.of(projection + ".weight", width).norms();
         float[] bias = config.qkvBias() ? new Projections.Bias(checkpoint, projection + ".bias", width, null).values()
                 : new float[width];
         float[] units = new float[width];
@@ -116,7 +148,7 @@ final class DecoderLayers {
         return graph.nodes("Split", 2, List.of(byHead, graph.longs(first, second)), Attribute.of("axis", 1));
     }
 
-    private Value qkv(String prefix, Value x, String norm, float[] valueUnits) {
+    private Value qkv(String prefix, Input input, float[] valueUnits) {
         int kvWidth = config.kvHeads() * config.headDim();
         int[] widths = { config.heads() * config.headDim(), kvWidth, kvWidth };
         String[] names = { "q_proj", "k_proj", "v_proj" };
@@ -124,13 +156,13 @@ final class DecoderLayers {
         List<Rows> parts = new ArrayList<>();
         List<Projections.Bias> bias = new ArrayList<>();
         for (int i = 0; i < names.length; i++) {
-            Rows rows = reading(prefix + names[i] + ".weight", widths[i], norm);
+            Rows rows = input.matrices().of(prefix + names[i] + ".weight", widths[i]);
             parts.add(scales[i] == null ? rows : rows.scaled(scales[i], null));
             if (config.qkvBias()) {
                 bias.add(new Projections.Bias(checkpoint, prefix + names[i] + ".bias", widths[i], scales[i]));
             }
         }
-        return projections.project(projections.prepare(normalised(x, norm)), prefix + "qkv", parts, bias);
+        return projections.project(projections.prepare(input.rows()), prefix + "qkv", parts, bias);
     }
 
     private static float[] constant(int length, float value) {
@@ -153,11 +185,11 @@ final class DecoderLayers {
         return inverse;
     }
 
-    private Value mlp(String prefix, Value x, String norm) {
+    private Value mlp(String prefix, Input input) {
         int width = config.intermediate();
-        Value gateUp = projections.project(projections.prepare(normalised(x, norm)), prefix + "mlp.gate_up",
-                List.of(reading(prefix + "mlp.gate_proj.weight", width, norm),
-                        reading(prefix + "mlp.up_proj.weight", width, norm)),
+        Value gateUp = projections.project(projections.prepare(input.rows()), prefix + "mlp.gate_up",
+                List.of(input.matrices().of(prefix + "mlp.gate_proj.weight", width),
+                        input.matrices().of(prefix + "mlp.up_proj.weight", width)),
                 List.of());
         List<Value> parts = graph.nodes("Split", 2, List.of(gateUp, graph.longs(width, width)), Attribute.of("axis", 1));
         Value gate = parts.get(0);
@@ -167,6 +199,10 @@ final class DecoderLayers {
     }
 
     Value rmsNorm(Value x, String tensor) {
+        return rmsNorm(x, tensor, basis);
+    }
+
+    private Value rmsNorm(Value x, String tensor, ResidualBasis basis) {
         return graph.node("RMSNormalization", List.of(x, basis.gain(weights, type, checkpoint, tensor, config.hidden())),
                 Attribute.of("axis", -1), Attribute.of("epsilon", config.normEpsilon()));
     }
@@ -175,13 +211,13 @@ final class DecoderLayers {
         return graph.node("Add", List.of(a, b));
     }
 
-    private Value normalised(Value x, String norm) {
-        return norm == null ? x : rmsNorm(x, norm);
+    private Input asItIs(Value x) {
+        return new Input(x, (tensor, count) -> Rows.of(checkpoint, tensor, count, config.hidden()));
     }
 
-    private Rows reading(String tensor, int count, String norm) {
-        Rows rows = Rows.of(checkpoint, tensor, count, config.hidden());
-        return norm == null ? rows : basis.reading(rows, checkpoint, norm);
+    private Input normalised(Value x, String norm) {
+        return new Input(rmsNorm(x, norm),
+                (tensor, count) -> basis.reading(Rows.of(checkpoint, tensor, count, config.hidden()), checkpoint, norm));
     }
 
     private Rows writing(String tensor, int columns) {

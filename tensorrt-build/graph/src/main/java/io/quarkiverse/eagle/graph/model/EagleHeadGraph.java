@@ -8,6 +8,8 @@ import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.graph.checkpoint.Checkpoint;
 import io.quarkiverse.eagle.graph.checkpoint.CheckpointException;
 import io.quarkiverse.eagle.graph.checkpoint.DraftHead;
+import io.quarkiverse.eagle.graph.checkpoint.Eagle3Head;
+import io.quarkiverse.eagle.graph.checkpoint.EagleHead;
 import io.quarkiverse.eagle.graph.checkpoint.ModelConfig;
 import io.quarkiverse.eagle.graph.onnx.Attribute;
 import io.quarkiverse.eagle.graph.onnx.ElementType;
@@ -16,11 +18,7 @@ import io.quarkiverse.eagle.graph.onnx.Value;
 import io.quarkiverse.eagle.graph.onnx.WeightFile;
 import io.quarkiverse.eagle.graph.source.ProgressListener;
 
-/**
- * The EAGLE draft head (arXiv 2401.15077, section 3): {@code fc([embedding; feature])}, decoder layers of the target's kind,
- * and
- * the target's own output projection over the most frequent tokens.
- */
+/** The draft engine of an EAGLE head of any generation, under the engine contract. */
 final class EagleHeadGraph {
 
     static final String FILE = "draft/model.onnx";
@@ -30,6 +28,7 @@ final class EagleHeadGraph {
     private final ModelConfig targetConfig;
     private final Checkpoint target;
     private final DraftHead head;
+    private final HeadBody body;
     private final GraphOptions options;
 
     EagleHeadGraph(ModelConfig targetConfig, Checkpoint target, DraftHead head, GraphOptions options) {
@@ -48,6 +47,8 @@ final class EagleHeadGraph {
             throw new CheckpointException("draft vocabulary is " + options.draftVocabulary() + ", but the target "
                     + target.source() + " has only " + targetConfig.vocabulary() + " tokens");
         }
+        this.body = head instanceof Eagle3Head eagle3 ? Eagle3Body.of(eagle3, options)
+                : EagleBody.of((EagleHead) head, targetConfig, target, options);
     }
 
     /** @param embedding the target's table, for graphs whose loader shares it; otherwise it is written again */
@@ -72,65 +73,29 @@ final class EagleHeadGraph {
             Value embedded = table.lookUp(graph, step.inputIds(), hidden, type);
             Value flat = graph.node("Reshape", List.of(
                     graph.node("Cast", List.of(features), Attribute.of("to", type.number())), graph.longs(-1, hidden)));
-            Value both = graph.node("Concat", List.of(embedded, flat), Attribute.of("axis", 1));
-            Projections projections = options.precision() == Precision.INT8 ? new Projections.Int8(graph, weights, both)
+            Projections projections = options.precision() == Precision.INT8 ? new Projections.Int8(graph, weights, flat)
                     : new Projections.Floating(graph, weights, type);
-            Rows fc = fc(shares ? TargetGraph.basis(targetConfig, options) : new ResidualBasis.Own());
-            Value x = projections.project(projections.prepare(both), "fc", List.of(fc),
-                    head.fcBias() ? List.of(new Projections.Bias(head.checkpoint(), "fc.bias", hidden, null)) : List.of());
             DecoderLayers decoder = new DecoderLayers(graph, config, head.checkpoint(), weights, projections, pool,
                     options, new ResidualBasis.Own(), step.inputIds(), step.positionIds());
-            for (int layer = 0; layer < config.layers(); layer++) {
-                x = decoder.layer(layer, "layers." + layer + ".", x, layer > 0);
-            }
+            HeadBody.Blocks blocks = new HeadBody.Blocks(graph, weights, projections, decoder);
+            Value x = body.outputs(blocks, embedded,
+                    shares ? TargetGraph.basis(targetConfig, options) : new ResidualBasis.Own(), flat);
             Value last = step.bySequence(graph, x, hidden);
             graph.output(graph.named("features_out", "Cast", List.of(last), Attribute.of("to", ElementType.FLOAT.number())),
                     ElementType.FLOAT, "batch", "rows", hidden);
 
-            DraftVocabulary vocabulary = DraftVocabulary.of(targetConfig.vocabulary(), options.draftVocabulary(),
-                    head.tokensByFrequency(), head.source());
-            Value wanted = step.wanted(graph, last, hidden);
-            Value logits = step.logits(graph,
-                    projections.forRows(wanted).project(wanted, "lm_head", vocabulary.lmHead(targetConfig, target)),
-                    "draft_logits", vocabulary.size());
-            int topK = vocabulary.writeBest(graph, logits, GraphOptions.DRAFT_TOP_K);
+            int topK = body.projection().writeBest(blocks, step,
+                    body.projected(blocks, step.wanted(graph, last, hidden)));
 
             graph.write(folder.resolve(FILE));
             if (projections instanceof Projections.Int8 int8) {
                 graph.writeUnsigned(folder.resolve(UNSIGNED_FILE),
                         weights.signed().stream().map(BundleManifest.Weight::name).toList(), int8.weightZeroPoint());
             }
-            return new BundleManifest.Graph("eagle", FILE, options.precision() == Precision.INT8 ? UNSIGNED_FILE : null,
-                    config.layers(), config.kvHeads(), config.headDim(), type.text(), hidden, topK, vocabulary.size(),
+            return new BundleManifest.Graph(body.kind(), FILE, options.precision() == Precision.INT8 ? UNSIGNED_FILE : null,
+                    config.layers(), config.kvHeads(), config.headDim(), type.text(), hidden, topK,
+                    body.projection().vocabulary(),
                     GraphOptions.MAX_ROWS, weights.signed(), shares ? List.of(table.weight()) : List.of());
         }
-    }
-
-    /** The projection of {@code [embedding; feature]}; the shared table's rows are in the basis of the target's stream. */
-    private Rows fc(ResidualBasis tableBasis) {
-        int hidden = targetConfig.hidden();
-        Rows own = Rows.of(head.checkpoint(), "fc.weight", hidden, 2 * hidden);
-        if (!(tableBasis instanceof ResidualBasis.Rotated rotated)) {
-            return own;
-        }
-        return new Rows() {
-            @Override
-            public int count() {
-                return hidden;
-            }
-
-            @Override
-            public int columns() {
-                return 2 * hidden;
-            }
-
-            @Override
-            public void read(int first, int howMany, float[] into) {
-                own.read(first, howMany, into);
-                for (int i = 0; i < howMany; i++) {
-                    rotated.rotation().rotateRow(into, i * columns());
-                }
-            }
-        };
     }
 }

@@ -9,9 +9,10 @@ package io.quarkiverse.eagle.graph.model;
  * @param slots sequences of the pool
  * @param maxLength most tokens of one sequence
  * @param draftVocabulary most frequent tokens that the draft can propose, 0 for all
+ * @param draftCandidates how the draft finds its best tokens; null to compute every logit
  */
 public record GraphOptions(Runtime runtime, Precision precision, KvUpdate update, int slots, int maxLength,
-        int draftVocabulary) {
+        int draftVocabulary, DraftCandidates draftCandidates) {
 
     /** Rows per sequence of one step, at most: the prefill chunk and the largest tree. */
     public static final int MAX_ROWS = 128;
@@ -37,12 +38,19 @@ public record GraphOptions(Runtime runtime, Precision precision, KvUpdate update
         }
     }
 
+    /** The draft computes every logit. */
+    public GraphOptions(Runtime runtime, Precision precision, KvUpdate update, int slots, int maxLength, int draftVocabulary) {
+        this(runtime, precision, update, slots, maxLength, draftVocabulary, null);
+    }
+
     public GraphOptions {
         require(slots >= 1 && slots <= 64, "slots is " + slots + "; it must be between 1 and 64");
         require(maxLength >= 16, "max length is " + maxLength + "; it must be at least 16");
         require(precision != Precision.INT8 || maxLength <= LONGEST_INT8, "max length is " + maxLength
                 + "; int8 attention is exact up to " + LONGEST_INT8 + " tokens, use less, or fp32");
         require(draftVocabulary >= 0, "draft vocabulary is " + draftVocabulary + "; it must be positive, or 0 for all tokens");
+        require(draftCandidates == null || draftVocabulary == 0, "candidates are found among all tokens; leave out the draft"
+                + " vocabulary of " + draftVocabulary);
         require(runtime != Runtime.TENSORRT || precision != Precision.INT8,
                 "precision int8 is made for CPUs; use fp16 or bf16 for TensorRT");
         require(runtime != Runtime.TENSORRT || precision != Precision.FP32,

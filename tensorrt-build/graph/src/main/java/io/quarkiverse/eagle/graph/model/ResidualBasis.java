@@ -18,6 +18,9 @@ sealed interface ResidualBasis {
     /** A matrix that reads the normalised stream. */
     Rows reading(Rows rows, Checkpoint checkpoint, String norm);
 
+    /** A matrix that reads the stream as it is. */
+    Rows reading(Rows rows);
+
     /** A matrix that writes to the stream. */
     Rows writing(Rows rows);
 
@@ -42,6 +45,11 @@ sealed interface ResidualBasis {
 
         @Override
         public Rows reading(Rows rows, Checkpoint checkpoint, String norm) {
+            return rows;
+        }
+
+        @Override
+        public Rows reading(Rows rows) {
             return rows;
         }
 
@@ -73,6 +81,11 @@ sealed interface ResidualBasis {
         @Override
         public Rows reading(Rows rows, Checkpoint checkpoint, String norm) {
             return rows.reading(rotation, vector(checkpoint, norm, rows.columns()));
+        }
+
+        @Override
+        public Rows reading(Rows rows) {
+            return rows.reading(rotation, null);
         }
 
         @Override

@@ -65,6 +65,60 @@ interface Rows {
         };
     }
 
+    /** The same rows, but only so many of their columns. */
+    default Rows part(int firstColumn, int width) {
+        Rows whole = this;
+        return new Rows() {
+            private final float[] one = new float[whole.columns()];
+
+            @Override
+            public int count() {
+                return whole.count();
+            }
+
+            @Override
+            public int columns() {
+                return width;
+            }
+
+            @Override
+            public void read(int first, int howMany, float[] into) {
+                for (int i = 0; i < howMany; i++) {
+                    whole.read(first + i, 1, one);
+                    System.arraycopy(one, firstColumn, into, i * width, width);
+                }
+            }
+        };
+    }
+
+    /** The same rows with the columns of others behind their own. */
+    default Rows beside(Rows others) {
+        Rows left = this;
+        return new Rows() {
+            private final float[] one = new float[Math.max(left.columns(), others.columns())];
+
+            @Override
+            public int count() {
+                return left.count();
+            }
+
+            @Override
+            public int columns() {
+                return left.columns() + others.columns();
+            }
+
+            @Override
+            public void read(int first, int howMany, float[] into) {
+                for (int i = 0; i < howMany; i++) {
+                    left.read(first + i, 1, one);
+                    System.arraycopy(one, 0, into, i * columns(), left.columns());
+                    others.read(first + i, 1, one);
+                    System.arraycopy(one, 0, into, i * columns() + left.columns(), others.columns());
+                }
+            }
+        };
+    }
+
     /** The same rows with each output and each input channel multiplied; null for ones. */
     default Rows scaled(float[] outputs, float[] inputs) {
         Rows plain = this;
@@ -87,6 +141,48 @@ interface Rows {
                     for (int k = 0; k < columns(); k++) {
                         into[i * columns() + k] *= inputs == null ? output : output * inputs[k];
                     }
+                }
+            }
+        };
+    }
+
+    /** Their mean, where each row counts as much as its weight. */
+    default float[] mean(double[] weights) {
+        double[] sum = new double[columns()];
+        double total = 0;
+        float[] row = new float[columns()];
+        for (int i = 0; i < count(); i++) {
+            read(i, 1, row);
+            total += weights[i];
+            for (int k = 0; k < row.length; k++) {
+                sum[k] += weights[i] * row[k];
+            }
+        }
+        for (int k = 0; k < row.length; k++) {
+            row[k] = (float) (sum[k] / total);
+        }
+        return row;
+    }
+
+    /** The same rows with a vector taken from each. */
+    default Rows less(float[] vector) {
+        Rows plain = this;
+        return new Rows() {
+            @Override
+            public int count() {
+                return plain.count();
+            }
+
+            @Override
+            public int columns() {
+                return plain.columns();
+            }
+
+            @Override
+            public void read(int first, int howMany, float[] into) {
+                plain.read(first, howMany, into);
+                for (int i = 0; i < howMany * columns(); i++) {
+                    into[i] -= vector[i % columns()];
                 }
             }
         };

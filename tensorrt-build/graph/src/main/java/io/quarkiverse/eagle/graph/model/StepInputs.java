@@ -33,10 +33,18 @@ record StepInputs(Value inputIds, Value positionIds, Value windowStart, Value wi
 
     /** {@code [B · outputs, width]} to {@code [B, outputs, width]} in float32, under an output's name. */
     Value logits(OnnxGraph graph, Value flat, String name, int width) {
-        Value shape = graph.node("Concat", List.of(graph.node("Shape", List.of(outputRows)), graph.longs(width)),
-                Attribute.of("axis", 0));
         Value real = graph.node("Cast", List.of(flat), Attribute.of("to", ElementType.FLOAT.number()));
-        return graph.named(name, "Reshape", List.of(real, shape));
+        return graph.named(name, "Reshape", List.of(real, outputShape(graph, width)));
+    }
+
+    /** {@code [B · outputs, width]} to {@code [B, outputs, width]}. */
+    Value byOutput(OnnxGraph graph, Value flat, int width) {
+        return graph.node("Reshape", List.of(flat, outputShape(graph, width)));
+    }
+
+    private Value outputShape(OnnxGraph graph, int width) {
+        return graph.node("Concat", List.of(graph.node("Shape", List.of(outputRows)), graph.longs(width)),
+                Attribute.of("axis", 0));
     }
 
     /**

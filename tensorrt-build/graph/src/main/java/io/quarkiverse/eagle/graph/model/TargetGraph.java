@@ -2,6 +2,7 @@ package io.quarkiverse.eagle.graph.model;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 
 import io.quarkiverse.eagle.bundle.BundleManifest;
@@ -26,12 +27,15 @@ final class TargetGraph {
     private final Checkpoint checkpoint;
     private final GraphOptions options;
     private final ResidualBasis basis;
+    private final FeatureFusion fusion;
 
-    TargetGraph(ModelConfig config, Checkpoint checkpoint, GraphOptions options) {
+    /** @param fusion makes the features; null for the last hidden state, which the output projection reads too */
+    TargetGraph(ModelConfig config, Checkpoint checkpoint, GraphOptions options, FeatureFusion fusion) {
         this.config = config;
         this.checkpoint = checkpoint;
         this.options = options;
         this.basis = basis(config, options);
+        this.fusion = fusion;
     }
 
     static ResidualBasis basis(ModelConfig config, GraphOptions options) {
@@ -62,13 +66,17 @@ final class TargetGraph {
                     : new Projections.Floating(graph, weights, type);
             DecoderLayers decoder = new DecoderLayers(graph, config, checkpoint, weights, projections, pool,
                     options, basis, step.inputIds(), step.positionIds());
+            List<Value> streams = new ArrayList<>(List.of(x));
             for (int layer = 0; layer < config.layers(); layer++) {
                 x = decoder.layer(layer, "model.layers." + layer + ".", x, true);
+                streams.add(x);
             }
             Value normalised = decoder.rmsNorm(x, NORM);
             Value last = step.bySequence(graph, normalised, hidden);
-            Value own = step.bySequence(graph, basis.original(graph, weights, normalised, checkpoint, NORM, hidden), hidden);
-            Value features = graph.named("features", "Cast", List.of(own), Attribute.of("to", ElementType.FLOAT.number()));
+            Value own = fusion == null ? basis.original(graph, weights, normalised, checkpoint, NORM, hidden)
+                    : fusion.fuse(graph, projections, basis, streams);
+            Value features = graph.named("features", "Cast", List.of(step.bySequence(graph, own, hidden)),
+                    Attribute.of("to", ElementType.FLOAT.number()));
             graph.output(features, ElementType.FLOAT, "batch", "rows", hidden);
 
             Value wanted = step.wanted(graph, last, hidden);

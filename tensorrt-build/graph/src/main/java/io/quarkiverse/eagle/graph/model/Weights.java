@@ -138,6 +138,34 @@ final class Weights {
         return new Quantized(matrix, values(name + ".scale", ElementType.FLOAT, scales, 1, rows));
     }
 
+    /** The same, but {@code [rows, columns]} with scales {@code [rows]}, for gathering some of the rows; always signed. */
+    Quantized quantizedRows(String name, Rows matrix) {
+        int columns = matrix.columns();
+        WeightFile.Region region = file.reserve((long) matrix.count() * columns);
+        float[] scales = new float[matrix.count()];
+        int block = Math.max(1, RUN / columns);
+        float[] values = new float[block * columns];
+        ByteBuffer bytes = ByteBuffer.allocateDirect(values.length);
+        for (int first = 0; first < matrix.count(); first += block) {
+            int count = Math.min(block, matrix.count() - first);
+            matrix.read(first, count, values);
+            bytes.clear();
+            for (int i = 0; i < count; i++) {
+                float largest = largest(values, i * columns, columns);
+                scales[first + i] = largest / 127;
+                float inverse = largest == 0 ? 0 : 127 / largest;
+                for (int k = 0; k < columns; k++) {
+                    bytes.put((byte) Math.rint(values[i * columns + k] * inverse));
+                }
+            }
+            bytes.flip();
+            progress.advance(bytes.remaining());
+            file.write(region, (long) first * columns, bytes);
+        }
+        return new Quantized(graph.external(name, ElementType.INT8, file, region, matrix.count(), columns),
+                values(name + ".scale", ElementType.FLOAT, scales, scales.length));
+    }
+
     private static float largest(float[] values, int from, int count) {
         float largest = 0;
         for (int i = from; i < from + count; i++) {

@@ -4,7 +4,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 import io.quarkiverse.eagle.graph.checkpoint.DraftHead;
-import io.quarkiverse.eagle.graph.checkpoint.EagleHead;
 import io.quarkiverse.eagle.graph.checkpoint.GgufModel;
 import io.quarkiverse.eagle.graph.checkpoint.Head;
 import io.quarkiverse.eagle.graph.checkpoint.Heads;
@@ -67,6 +66,6 @@ public final class ModelSources {
     }
 
     static DraftHead openHead(SourceFinder finder, String source) {
-        return EagleHead.open(finder.find(source).path());
+        return DraftHead.open(finder.find(source).path());
     }
 }

@@ -25,6 +25,14 @@ public final class GeneratedCheckpoints {
                 List.of(2));
     }
 
+    /** The same with so many layers. */
+    public static ModelConfig smallLlama(int layers) {
+        ModelConfig small = smallLlama();
+        return new ModelConfig(small.family(), small.vocabulary(), small.hidden(), small.intermediate(), layers, small.heads(),
+                small.kvHeads(), small.headDim(), small.normEpsilon(), small.ropeTheta(), small.ropeScaling(),
+                small.tiedEmbeddings(), small.qkvBias(), small.maxPositions(), small.bosId(), small.eosIds());
+    }
+
     /** Three layers, hidden 24, 6 heads on 1, biases, an output projection of its own. */
     public static ModelConfig smallQwen2() {
         return new ModelConfig("qwen2", 96, 24, 40, 3, 6, 1, 4, 1e-6, 1000000, new RopeScaling.None(), false, true, 256, 1,
@@ -41,6 +49,15 @@ public final class GeneratedCheckpoints {
     public static Path write(Path folder, ModelConfig config, String type, long seed) {
         writeConfig(folder, config);
         target(config, type).write(folder.resolve("model.safetensors"), seed);
+        return folder;
+    }
+
+    /** Writes a model of random weights with a given embedding table, row-major. */
+    public static Path write(Path folder, ModelConfig config, double[] embedding, long seed) {
+        writeConfig(folder, config);
+        target(config, "F32").without("model.embed_tokens.weight")
+                .addValues("model.embed_tokens.weight", "F32", embedding, config.vocabulary(), config.hidden())
+                .write(folder.resolve("model.safetensors"), seed);
         return folder;
     }
 
@@ -83,6 +100,31 @@ public final class GeneratedCheckpoints {
         write(folder.resolve("config.json"), json);
         head(config, fcBias, type).write(folder.resolve("model.safetensors"), seed);
         return folder;
+    }
+
+    /**
+     * Writes an EAGLE-3 head.
+     *
+     * @param draftVocabulary how many of the target's tokens it can propose, spread over all of them
+     */
+    public static Path writeEagle3Head(Path folder, ModelConfig config, int draftVocabulary, boolean fcBias, String type,
+            long seed) {
+        writeEagle3Config(folder, config, draftVocabulary);
+        eagle3Head(config, draftVocabulary, fcBias, type).write(folder.resolve("model.safetensors"), seed);
+        return folder;
+    }
+
+    /** Writes an EAGLE-3 head of any size whose weights are all zero and take no room on the disk. */
+    public static Path writeSparseEagle3Head(Path folder, ModelConfig config, int draftVocabulary, String type) {
+        writeEagle3Config(folder, config, draftVocabulary);
+        eagle3Head(config, draftVocabulary, false, type).writeSparse(folder.resolve("model.safetensors"));
+        return folder;
+    }
+
+    static ObjectNode writeEagle3Config(Path folder, ModelConfig config, int draftVocabulary) {
+        ObjectNode json = json(config).put("draft_vocab_size", draftVocabulary);
+        write(folder.resolve("config.json"), json);
+        return json;
     }
 
     /** Writes Medusa heads of one layer each. */
@@ -158,12 +200,34 @@ public final class GeneratedCheckpoints {
         return weights;
     }
 
+    static SafetensorsBuilder eagle3Head(ModelConfig config, int draftVocabulary, boolean fcBias, String type) {
+        long[] offsets = new long[draftVocabulary];
+        for (int i = 0; i < draftVocabulary; i++) {
+            offsets[i] = (long) i * config.vocabulary() / draftVocabulary - i;
+        }
+        SafetensorsBuilder weights = new SafetensorsBuilder().addIntegers("d2t", offsets)
+                .add("t2d", "BOOL", config.vocabulary()).add("fc.weight", type, config.hidden(), 3L * config.hidden());
+        if (fcBias) {
+            weights.add("fc.bias", type, config.hidden());
+        }
+        weights.add("midlayer.input_layernorm.weight", type, config.hidden());
+        weights.add("midlayer.hidden_norm.weight", type, config.hidden());
+        addLayer(weights, "midlayer.", config, type, 2L * config.hidden());
+        weights.add("norm.weight", type, config.hidden());
+        return weights.add("lm_head.weight", type, draftVocabulary, config.hidden());
+    }
+
     private static void addLayer(SafetensorsBuilder weights, String prefix, ModelConfig config, String type) {
+        addLayer(weights, prefix, config, type, config.hidden());
+    }
+
+    /** @param read width of the rows that attention reads */
+    private static void addLayer(SafetensorsBuilder weights, String prefix, ModelConfig config, String type, long read) {
         long[] rows = { (long) config.heads() * config.headDim(), (long) config.kvHeads() * config.headDim(),
                 (long) config.kvHeads() * config.headDim() };
         String[] projections = { "q_proj", "k_proj", "v_proj" };
         for (int i = 0; i < 3; i++) {
-            weights.add(prefix + "self_attn." + projections[i] + ".weight", type, rows[i], config.hidden());
+            weights.add(prefix + "self_attn." + projections[i] + ".weight", type, rows[i], read);
             if (config.qkvBias()) {
                 weights.add(prefix + "self_attn." + projections[i] + ".bias", type, rows[i]);
             }

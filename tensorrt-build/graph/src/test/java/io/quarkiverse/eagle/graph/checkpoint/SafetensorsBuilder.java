@@ -17,9 +17,14 @@ import java.util.Random;
 /** Writes safetensors files, of random numbers or of nothing. */
 final class SafetensorsBuilder {
 
-    private static final Map<String, Integer> WIDTHS = Map.of("F32", 4, "F16", 2, "BF16", 2, "I64", 8);
+    private static final Map<String, Integer> WIDTHS = Map.of("F32", 4, "F16", 2, "BF16", 2, "I64", 8, "BOOL", 1);
 
-    private record Tensor(String name, String type, long[] shape) {
+    /** @param values its values, row-major; null for random ones */
+    private record Tensor(String name, String type, long[] shape, double[] values) {
+
+        Tensor(String name, String type, long[] shape) {
+            this(name, type, shape, null);
+        }
 
         long bytes() {
             long bytes = WIDTHS.get(type);
@@ -34,6 +39,17 @@ final class SafetensorsBuilder {
 
     SafetensorsBuilder add(String name, String type, long... shape) {
         tensors.add(new Tensor(name, type, shape));
+        return this;
+    }
+
+    /** A vector of 64-bit integers. */
+    SafetensorsBuilder addIntegers(String name, long... values) {
+        return addValues(name, "I64", Arrays.stream(values).asDoubleStream().toArray(), values.length);
+    }
+
+    /** A tensor of given values, row-major. */
+    SafetensorsBuilder addValues(String name, String type, double[] values, long... shape) {
+        tensors.add(new Tensor(name, type, shape, values));
         return this;
     }
 
@@ -129,11 +145,15 @@ final class SafetensorsBuilder {
         double scale = norm ? 0.1 : 1 / Math.sqrt(shape[shape.length - 1]);
         while (bytes.hasRemaining()) {
             float value = (float) ((norm ? 1 : 0) + scale * random.nextGaussian());
+            if (tensor.values() != null) {
+                value = (float) tensor.values()[(int) (bytes.position() * (long) tensor.values().length / tensor.bytes())];
+            }
             switch (tensor.type()) {
                 case "F32" -> bytes.putFloat(value);
                 case "BF16" -> bytes.putShort((short) (Float.floatToRawIntBits(value) >>> 16));
                 case "F16" -> bytes.putShort(half(value));
-                default -> bytes.putLong(random.nextInt(100));
+                case "BOOL" -> bytes.put((byte) random.nextInt(2));
+                default -> bytes.putLong(tensor.values() == null ? random.nextInt(100) : (long) value);
             }
         }
         return bytes.array();

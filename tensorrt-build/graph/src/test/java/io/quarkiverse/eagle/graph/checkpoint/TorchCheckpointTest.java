@@ -83,6 +83,9 @@ class TorchCheckpointTest {
             assertThat(SafetensorsCheckpointTest.whole(checkpoint, "scalar")).containsExactly(7);
             assertThatThrownBy(() -> SafetensorsCheckpointTest.whole(checkpoint, "ids"))
                     .isInstanceOf(CheckpointException.class).hasMessageContainingAll("ids", "LongStorage");
+            assertThat(checkpoint.readIntegers("ids")).containsExactly(1, 1L << 40);
+            assertThatThrownBy(() -> checkpoint.readIntegers("half")).isInstanceOf(CheckpointException.class)
+                    .hasMessageContainingAll("half", "F16", "expected I64 or I32");
         }
     }
 

@@ -15,7 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 import io.quarkiverse.eagle.bundle.Bundle;
-import io.quarkiverse.eagle.graph.checkpoint.EagleHead;
+import io.quarkiverse.eagle.graph.checkpoint.DraftHead;
 import io.quarkiverse.eagle.graph.checkpoint.GeneratedCheckpoints;
 import io.quarkiverse.eagle.graph.checkpoint.HuggingFaceModel;
 import io.quarkiverse.eagle.graph.checkpoint.ModelConfig;
@@ -91,6 +91,31 @@ class GpuGraphMatrixTest {
         compiler.compileAll(build(family.narrow(), precision, update, slots, length));
     }
 
+    @Test
+    @Tag("network")
+    @Tag("shared-folder")
+    void anEagle3HeadAndTheTargetThatFeedsItBecomePlans() throws IOException, InterruptedException {
+        TensorRtCheck compiler = TensorRtCheck.required();
+        ModelConfig narrow = Family.LLAMA31.narrow();
+        ModelConfig target = withLayers(narrow, 7);
+        Path draft = GeneratedCheckpoints.writeSparseEagle3Head(Files.createDirectories(folder.resolve("head")),
+                withLayers(narrow, 1), 400, "F16");
+        compiler.compileAll(build(target, draft, options(Precision.FP16, 4, 2048)));
+    }
+
+    @Test
+    @Tag("network")
+    @Tag("shared-folder")
+    void aDraftThatRetrievesCandidatesBecomesAPlan() throws IOException, InterruptedException {
+        TensorRtCheck compiler = TensorRtCheck.required();
+        ModelConfig narrow = Family.LLAMA2.narrow();
+        Path draft = GeneratedCheckpoints.writeSparseHead(Files.createDirectories(folder.resolve("head")),
+                withLayers(narrow, 1), "F16");
+        GraphOptions options = new GraphOptions(GraphOptions.Runtime.TENSORRT, Precision.FP16, KvUpdate.IN_PLACE, 4, 2048, 0,
+                new DraftCandidates(64, 256));
+        compiler.compileAll(build(narrow, draft, options));
+    }
+
     @ParameterizedTest(name = "{0} {1} {2}, {3} slots of {4}")
     @Tag("network")
     @Tag("shared-folder")
@@ -118,18 +143,25 @@ class GpuGraphMatrixTest {
         return new GraphOptions(GraphOptions.Runtime.TENSORRT, precision, KvUpdate.IN_PLACE, slots, length, 0);
     }
 
-    private Bundle build(ModelConfig config, Precision precision, KvUpdate update, int slots, int length) throws IOException {
-        Path model = GeneratedCheckpoints.writeSparse(Files.createDirectories(folder.resolve("model")), config, "F16");
-        Files.writeString(model.resolve("tokenizer.json"), "{}");
-        ModelConfig oneLayer = new ModelConfig(config.family(), config.vocabulary(), config.hidden(), config.intermediate(), 1,
+    private static ModelConfig withLayers(ModelConfig config, int layers) {
+        return new ModelConfig(config.family(), config.vocabulary(), config.hidden(), config.intermediate(), layers,
                 config.heads(), config.kvHeads(), config.headDim(), config.normEpsilon(), config.ropeTheta(),
                 config.ropeScaling(), config.tiedEmbeddings(), config.qkvBias(), config.maxPositions(), config.bosId(),
                 config.eosIds());
-        Path draft = GeneratedCheckpoints.writeSparseHead(Files.createDirectories(folder.resolve("head")), oneLayer, "F16");
+    }
+
+    private Bundle build(ModelConfig config, Precision precision, KvUpdate update, int slots, int length) throws IOException {
+        Path draft = GeneratedCheckpoints.writeSparseHead(Files.createDirectories(folder.resolve("head")),
+                withLayers(config, 1), "F16");
+        return build(config, draft, new GraphOptions(GraphOptions.Runtime.TENSORRT, precision, update, slots, length, 0));
+    }
+
+    private Bundle build(ModelConfig config, Path draft, GraphOptions options) throws IOException {
+        Path model = GeneratedCheckpoints.writeSparse(Files.createDirectories(folder.resolve("model")), config, "F16");
+        Files.writeString(model.resolve("tokenizer.json"), "{}");
         Path out = folder.resolve("bundle");
-        try (HuggingFaceModel source = HuggingFaceModel.open(model); EagleHead head = EagleHead.open(draft)) {
-            new BundleBuilder(new GraphOptions(GraphOptions.Runtime.TENSORRT, precision, update, slots, length, 0),
-                    ProgressListener.NONE).build(source, head, List.of(), out);
+        try (HuggingFaceModel source = HuggingFaceModel.open(model); DraftHead head = DraftHead.open(draft)) {
+            new BundleBuilder(options, ProgressListener.NONE).build(source, head, List.of(), out);
         }
         return Bundle.open(out);
     }

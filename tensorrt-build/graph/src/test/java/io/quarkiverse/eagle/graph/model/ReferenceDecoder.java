@@ -2,6 +2,7 @@ package io.quarkiverse.eagle.graph.model;
 
 import io.quarkiverse.eagle.graph.checkpoint.Checkpoint;
 import io.quarkiverse.eagle.graph.checkpoint.DraftHead;
+import io.quarkiverse.eagle.graph.checkpoint.Eagle3Head;
 import io.quarkiverse.eagle.graph.checkpoint.ModelConfig;
 import io.quarkiverse.eagle.graph.checkpoint.ModelConfig.RopeScaling;
 
@@ -21,12 +22,55 @@ final class ReferenceDecoder {
 
     /** Final hidden states after the last norm, {@code [position][hidden]}. */
     double[][] features(int[] tokens) {
+        return norm(streams(tokens)[config.layers()], "model.norm.weight");
+    }
+
+    /** What enters each layer, and what leaves the last one, {@code [layer][position][hidden]}. */
+    private double[][][] streams(int[] tokens) {
+        double[][][] streams = new double[config.layers() + 1][][];
         double[][] x = embed(tokens);
         for (int layer = 0; layer < config.layers(); layer++) {
+            streams[layer] = x;
             String prefix = "model.layers." + layer + ".";
             x = layer(x, prefix, norm(x, prefix + "input_layernorm.weight"));
         }
-        return norm(x, "model.norm.weight");
+        streams[config.layers()] = x;
+        return streams;
+    }
+
+    /** What an EAGLE-3 head makes of three of the target's streams: {@code fc([stream; stream; stream])}. */
+    double[][] fused(Eagle3Head head, int[] layers, int[] tokens) {
+        double[][][] streams = streams(tokens);
+        int hidden = config.hidden();
+        double[][] all = new double[tokens.length][3 * hidden];
+        for (int t = 0; t < tokens.length; t++) {
+            for (int i = 0; i < 3; i++) {
+                System.arraycopy(streams[layers[i]][t], 0, all[t], i * hidden, hidden);
+            }
+        }
+        double[][] x = times(all, matrix(head.checkpoint(), "fc.weight", hidden, 3 * hidden));
+        return head.fcBias() ? plus(x, vector(head.checkpoint(), "fc.bias", hidden)) : x;
+    }
+
+    /** An EAGLE-3 head's outputs: one layer whose attention reads {@code [norm(embedding); norm(feature)]}. */
+    double[][] outputs(Eagle3Head head, int[] tokens, double[][] features) {
+        ReferenceDecoder own = new ReferenceDecoder(head.config(), head.checkpoint());
+        double[][] embedded = own.norm(embed(tokens), "midlayer.input_layernorm.weight");
+        double[][] normalised = own.norm(features, "midlayer.hidden_norm.weight");
+        int hidden = config.hidden();
+        double[][] both = new double[tokens.length][2 * hidden];
+        for (int t = 0; t < tokens.length; t++) {
+            System.arraycopy(embedded[t], 0, both[t], 0, hidden);
+            System.arraycopy(normalised[t], 0, both[t], hidden, hidden);
+        }
+        return own.layer(features, "midlayer.", both);
+    }
+
+    /** Logits of an EAGLE-3 head's outputs over the tokens that it can propose. */
+    double[][] logits(Eagle3Head head, double[][] outputs) {
+        ReferenceDecoder own = new ReferenceDecoder(head.config(), head.checkpoint());
+        return times(own.norm(outputs, "norm.weight"),
+                matrix(head.checkpoint(), "lm_head.weight", head.draftTokens().length, config.hidden()));
     }
 
     /** Logits of hidden states, {@code [position][vocabulary]}. */
@@ -103,7 +147,7 @@ final class ReferenceDecoder {
     }
 
     private double[][] project(double[][] x, String name, int width) {
-        double[][] y = times(x, matrix(weights, name + ".weight", width, config.hidden()));
+        double[][] y = times(x, matrix(weights, name + ".weight", width, x[0].length));
         return config.qkvBias() ? plus(y, vector(weights, name + ".bias", width)) : y;
     }
 
