@@ -211,7 +211,8 @@ final class DecodeLoop implements Runnable {
     }
 
     /**
-     * Fails the running and waiting sequences after the running cycle, and goes on with what is submitted then. Not to be
+     * Fails the running sequences after the running cycle, refuses those that wait, and goes on with what is submitted then.
+     * Not to be
      * called while the loop stops.
      */
     void endAll() {

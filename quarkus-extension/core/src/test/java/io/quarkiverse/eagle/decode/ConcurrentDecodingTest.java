@@ -321,7 +321,7 @@ class ConcurrentDecodingTest {
     }
 
     @Test
-    void endingAllFailsWhatRunsAndWaitsAndServesWhatComesThen() {
+    void endingAllFailsWhatRunsRefusesWhatWaitsAndServesWhatComesThen() {
         try (ToyModel toy = ToyModel.of(ENDLESS).slots(1).open()) {
             Consumer running = new Consumer(1).of(stream(toy, ToyModel.prompt(3, 1), EAGLE.withMaxTokens(300)));
             running.awaitTokens(1);
@@ -329,7 +329,7 @@ class ConcurrentDecodingTest {
             toy.model().endAll();
             running.request(Long.MAX_VALUE);
             assertThat(running.awaitFailure()).isInstanceOf(EngineException.class).hasMessage("the application stops");
-            assertThat(waiting.awaitFailure()).hasMessage("the application stops");
+            assertThat(waiting.awaitFailure()).isInstanceOf(OverloadedException.class);
             int[] prompt = ToyModel.prompt(3, 3);
             assertThat(toy.ids(prompt, EAGLE)).isEqualTo(ENDLESS.greedy(prompt, 30));
         }
