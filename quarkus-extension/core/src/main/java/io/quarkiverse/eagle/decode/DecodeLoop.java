@@ -45,7 +45,7 @@ final class DecodeLoop implements Runnable {
     /** Most prompt rows per step: long enough for the matrix kernels, short enough not to stall the others. */
     private static final int CHUNK = 64;
 
-    private static final long DEADLINE_CHECK_NANOS = 20_000_000;
+    static final long DEADLINE_CHECK_NANOS = 20_000_000;
 
     /** Pauses between tries to reach a lost engine double from the first to the last of these. */
     private static final long FIRST_PAUSE_NANOS = 10_000_000;
@@ -171,7 +171,7 @@ final class DecodeLoop implements Runnable {
 
     /** In how long those who wait now should have been admitted. */
     Duration timeToClear() {
-        return waiting.timeToClear(System.nanoTime());
+        return waiting.timeToClear(target.nanoTime());
     }
 
     /** Whether requests are refused because the loop is about to end, or has. */
@@ -246,6 +246,10 @@ final class DecodeLoop implements Runnable {
     void stop() {
         stopping = true;
         wake();
+        if (thread.getState() == Thread.State.NEW) {
+            end();
+            return;
+        }
         awaitEnd(System.nanoTime() + Long.MAX_VALUE / 2);
     }
 
@@ -270,21 +274,29 @@ final class DecodeLoop implements Runnable {
     @Override
     public void run() {
         while (!stopping) {
-            boolean worked = false;
-            try {
-                endAsked();
-                worked = turn();
-            } catch (PoolLostException e) {
-                replayAll(e);
-            } catch (RuntimeException | Error e) {
-                // A step fails for all that took part: their rows in the pool are in doubt. Waiting sequences start afresh.
-                LOG.error("A decode step failed; the running generations end with its error", e);
-                failAll(e);
-            }
-            if (!worked) {
+            if (!advance()) {
                 rest();
             }
         }
+        end();
+    }
+
+    /** One turn, and what follows when the engine fails in it; false when there was nothing to do. */
+    boolean advance() {
+        try {
+            endAsked();
+            return turn();
+        } catch (PoolLostException e) {
+            replayAll(e);
+        } catch (RuntimeException | Error e) {
+            // A step fails for all that took part: their rows in the pool are in doubt. Waiting sequences start afresh.
+            LOG.error("A decode step failed; the running generations end with its error", e);
+            failAll(e);
+        }
+        return false;
+    }
+
+    private void end() {
         failRunning("the model is closed");
         refuseWaiting();
         endAsked();
@@ -322,7 +334,7 @@ final class DecodeLoop implements Runnable {
             stopping = true;
             return true;
         }
-        boolean resting = pause > 0 && System.nanoTime() - retryAt < 0;
+        boolean resting = pause > 0 && target.nanoTime() - retryAt < 0;
         if (!resting) {
             admit();
         }
@@ -355,7 +367,7 @@ final class DecodeLoop implements Runnable {
                 prompts.remove(slots[slot]);
                 vacate(slot);
             } else if (slots[slot] != null && mayGoAway(slots[slot])
-                    && slots[slot].idleness().nanos(System.nanoTime()) >= parkingNanos) {
+                    && slots[slot].idleness().nanos(target.nanoTime()) >= parkingNanos) {
                 sendAway(slot);
             }
         }
@@ -409,7 +421,7 @@ final class DecodeLoop implements Runnable {
         if (!sequence.isFinished() && !sequence.stream().isCancelled()) {
             if (sequence.isPastDeadline()) {
                 sequence.end(FinishReason.DEADLINE);
-            } else if (sequence.idleness().nanos(System.nanoTime()) >= abandonmentNanos) {
+            } else if (sequence.idleness().nanos(target.nanoTime()) >= abandonmentNanos) {
                 sequence.end(FinishReason.ABANDONED);
             }
         }
@@ -429,7 +441,7 @@ final class DecodeLoop implements Runnable {
             }
             if (returning != null) {
                 away.remove(returning);
-            } else if (waiting.admit(sequence, tenants::mayRunOneMore, System.nanoTime())) {
+            } else if (waiting.admit(sequence, tenants::mayRunOneMore, target.nanoTime())) {
                 tenants.add(sequence.tenant());
             } else {
                 continue;
@@ -612,9 +624,9 @@ final class DecodeLoop implements Runnable {
             writeRows(sequence, sequence.slot() - first, keep);
             sequence.proposed();
         }
-        long start = System.nanoTime();
+        long start = target.nanoTime();
         Steps.await(target.step(request, result));
-        verifyNanos = System.nanoTime() - start;
+        verifyNanos = target.nanoTime() - start;
         costs.took(batch * rows, verifyNanos);
         account();
         int keptRows = keep;
@@ -627,7 +639,7 @@ final class DecodeLoop implements Runnable {
      * Divides the time since the last cycle's acceptance, or since this cycle began, by what was done and among the sequences.
      */
     private void account() {
-        long now = System.nanoTime();
+        long now = target.nanoTime();
         long drafted = draftCosts == null ? 0 : draftCosts.nanos();
         draftNanos = drafted - draftedBefore;
         hostNanos = Math.max(0, now - acceptedAt - verifyNanos - draftNanos);
@@ -640,7 +652,7 @@ final class DecodeLoop implements Runnable {
 
     /** What happens now is no part of a cycle. */
     private void restartAccount() {
-        acceptedAt = System.nanoTime();
+        acceptedAt = target.nanoTime();
         draftedBefore = draftCosts == null ? 0 : draftCosts.nanos();
     }
 
@@ -722,7 +734,7 @@ final class DecodeLoop implements Runnable {
      * stopped. Fails those that cannot be helped this way.
      */
     private void replayAll(PoolLostException reason) {
-        long now = System.nanoTime();
+        long now = target.nanoTime();
         boolean worked = pause == 0;
         if (worked) {
             lostAt = now;

@@ -41,7 +41,7 @@ public final class CostMeasurement {
 
     /** The fastest of a few repeats per number of rows: what a step costs when nothing disturbs it. */
     public static CostCurve measure(Engine engine, int mostRows) {
-        return measure(engine, mostRows, System::nanoTime);
+        return measure(engine, mostRows, engine::nanoTime);
     }
 
     /** @param clock nanoseconds */

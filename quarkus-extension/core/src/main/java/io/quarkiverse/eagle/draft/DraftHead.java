@@ -233,9 +233,9 @@ final class DraftHead {
     /** Runs the waiting rows of every sequence and the levels that were asked for. */
     DraftedTree draftTree(List<? extends Draftable> sequences) {
         beginExtension(sequences);
-        long start = System.nanoTime();
+        long start = engine.nanoTime();
         DraftedTree result = Steps.await(engine.treeDrafting().orElseThrow().draft(request, tree, drafted));
-        treeNanos = System.nanoTime() - start;
+        treeNanos = engine.nanoTime() - start;
         tookPending(sequences);
         return result;
     }
@@ -266,9 +266,9 @@ final class DraftHead {
     }
 
     private StepResult run(StepResult into, int rows) {
-        long start = System.nanoTime();
+        long start = engine.nanoTime();
         StepResult result = Steps.await(engine.step(request, into));
-        costs.took(rows, System.nanoTime() - start);
+        costs.took(rows, engine.nanoTime() - start);
         spent += costs.latest(rows);
         return result;
     }
