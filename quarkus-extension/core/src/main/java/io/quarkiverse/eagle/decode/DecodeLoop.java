@@ -32,11 +32,11 @@ import io.quarkiverse.eagle.tree.TreeVerifier;
 import io.quarkiverse.eagle.tree.Verifier;
 
 /**
- * Decodes the sequences of one model on a thread of its own. A turn admits waiting sequences into free slots, reads
- * one chunk of one prompt, and runs one draft-verify cycle of every decoding sequence: propose, one target step for all,
- * accept. A sequence whose consumer does not ask is left out until it does; it gives its slot away when others wait for one,
- * or after a while, and is read again later. When an engine loses its pool, all sequences are read again and go on where they
- * stopped.
+ * Decodes the sequences of one model on a thread of its own. A turn admits waiting sequences into free slots, reads one chunk
+ * of a prompt, or as many as the last cycle leaves time for, and runs one draft-verify cycle of every decoding sequence:
+ * propose, one target step for all, accept. A sequence whose consumer does not ask is left out until it does; it gives its slot
+ * away when others wait for one, or after a while, and is read again later. When an engine loses its pool, all sequences are
+ * read again and go on where they stopped.
  */
 final class DecodeLoop implements Runnable {
 
@@ -97,6 +97,8 @@ final class DecodeLoop implements Runnable {
     private long pause;
     /** When, and with how much drafting before it, the last cycle was accepted; and each sequence's share of its time. */
     private long verifyNanos;
+    /** How long the last turn's cycle took, 0 when it had none. */
+    private long cycleNanos;
     private long acceptedAt;
     private long draftedBefore;
     private long draftNanos;
@@ -343,21 +345,29 @@ final class DecodeLoop implements Runnable {
             return false;
         }
         boolean worked = false;
-        Sequence prompt = prompts.poll();
-        if (prompt != null) {
+        long began = target.nanoTime();
+        for (Sequence prompt = prompts.poll(); prompt != null; prompt = readsOn(began) ? prompts.poll() : null) {
             readChunk(prompt);
             restartAccount();
             worked = true;
         }
         gatherDecoding();
+        cycleNanos = 0;
         if (!decoding.isEmpty()) {
+            long start = target.nanoTime();
             cycle();
+            cycleNanos = target.nanoTime() - start;
             worked = true;
         }
         if (worked) {
             pause = 0;
         }
         return worked;
+    }
+
+    /** Prompts are read for as long as the last cycle took, so that neither they nor those that decode wait for long. */
+    private boolean readsOn(long began) {
+        return target.nanoTime() - began < cycleNanos;
     }
 
     /** Lets go of finished, cancelled and overdue sequences, wherever they are. */
