@@ -123,7 +123,8 @@ final class ScheduleRun {
         int draftTopK = between(4, 10);
         this.target = new ToyTarget(language, slots, maxLength, targetRows, between(1, 6), chance(2));
         double agreement = random.nextDouble();
-        this.draft = new AgreeingDraft(language, slots, maxLength, DRAFT_ROWS, draftTopK, agreement, 0.8 * agreement);
+        this.draft = new AgreeingDraft(language, slots, maxLength, draftTopK > 6 ? DRAFT_ROWS : DRAFT_ROWS / 2, draftTopK,
+                agreement, 0.8 * agreement);
         pools.add(target);
         pools.add(draft);
         StepTime targetTime = time(between(1, 20) * MILLI, between(0, 1500) * 1000L);

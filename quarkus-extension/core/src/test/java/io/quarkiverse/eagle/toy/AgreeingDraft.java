@@ -3,13 +3,15 @@ package io.quarkiverse.eagle.toy;
 /**
  * A draft head of a {@link ToyLanguage} that agrees with the target's best token as often as it is told to, by depth, and says
  * how sure it is: some prefixes are easy, some are hard, and its confidences are the true chances. Where its first guess is not
- * the target's best token, each further guess is it with half the chance of the one before.
+ * the target's best token, it is among the further guesses as often as not, each time with half the chance of the one before.
  */
 public final class AgreeingDraft extends ToyDraft {
 
     /** How far the chances of the easiest and the hardest prefixes are apart. */
     private static final double SPREAD = 0.6;
     private static final double LEAST = 0.02;
+    /** How often the target's best token is among the further guesses where the first one is wrong. */
+    private static final double FOUND = 0.5;
 
     private final ToyLanguage language;
     private final double[] agreement;
@@ -37,7 +39,7 @@ public final class AgreeingDraft extends ToyDraft {
         double chance = sure;
         for (int i = 0; i < order.length; i++) {
             logits[order[i]] = (float) Math.log(chance);
-            chance = i == 0 ? (1 - sure) / 2 : chance / 2;
+            chance = i == 0 ? FOUND * (1 - sure) / 2 : chance / 2;
         }
         return logits;
     }
@@ -45,7 +47,7 @@ public final class AgreeingDraft extends ToyDraft {
     /** Where among the guesses the target's best token stands. */
     private static int place(double draw, double sure, int count) {
         double left = draw - sure;
-        double chance = (1 - sure) / 2;
+        double chance = FOUND * (1 - sure) / 2;
         int place = 0;
         while (left >= 0 && place < count - 1) {
             place++;
