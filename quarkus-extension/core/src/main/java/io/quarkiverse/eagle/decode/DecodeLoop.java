@@ -32,11 +32,11 @@ import io.quarkiverse.eagle.tree.TreeVerifier;
 import io.quarkiverse.eagle.tree.Verifier;
 
 /**
- * Decodes the sequences of one model on a thread of its own. A turn admits waiting sequences into free slots, reads
- * one chunk of one prompt, and runs one draft-verify cycle of every decoding sequence: propose, one target step for all,
- * accept. A sequence whose consumer does not ask is left out until it does; it gives its slot away when others wait for one,
- * or after a while, and is read again later. When an engine loses its pool, all sequences are read again and go on where they
- * stopped.
+ * Decodes the sequences of one model on a thread of its own. A turn admits waiting sequences into free slots, reads one chunk
+ * of a prompt, or as many as the last cycle leaves time for, and runs one draft-verify cycle of every decoding sequence:
+ * propose, one target step for all, accept. A sequence whose consumer does not ask is left out until it does; it gives its slot
+ * away when others wait for one, or after a while, and is read again later. When an engine loses its pool, all sequences are
+ * read again and go on where they stopped.
  */
 final class DecodeLoop implements Runnable {
 
@@ -45,7 +45,7 @@ final class DecodeLoop implements Runnable {
     /** Most prompt rows per step: long enough for the matrix kernels, short enough not to stall the others. */
     private static final int CHUNK = 64;
 
-    private static final long DEADLINE_CHECK_NANOS = 20_000_000;
+    static final long DEADLINE_CHECK_NANOS = 20_000_000;
 
     /** Pauses between tries to reach a lost engine double from the first to the last of these. */
     private static final long FIRST_PAUSE_NANOS = 10_000_000;
@@ -97,6 +97,8 @@ final class DecodeLoop implements Runnable {
     private long pause;
     /** When, and with how much drafting before it, the last cycle was accepted; and each sequence's share of its time. */
     private long verifyNanos;
+    /** How long the last turn's cycle took, 0 when it had none. */
+    private long cycleNanos;
     private long acceptedAt;
     private long draftedBefore;
     private long draftNanos;
@@ -171,7 +173,7 @@ final class DecodeLoop implements Runnable {
 
     /** In how long those who wait now should have been admitted. */
     Duration timeToClear() {
-        return waiting.timeToClear(System.nanoTime());
+        return waiting.timeToClear(target.nanoTime());
     }
 
     /** Whether requests are refused because the loop is about to end, or has. */
@@ -247,6 +249,10 @@ final class DecodeLoop implements Runnable {
     void stop() {
         stopping = true;
         wake();
+        if (thread.getState() == Thread.State.NEW) {
+            end();
+            return;
+        }
         awaitEnd(System.nanoTime() + Long.MAX_VALUE / 2);
     }
 
@@ -271,21 +277,29 @@ final class DecodeLoop implements Runnable {
     @Override
     public void run() {
         while (!stopping) {
-            boolean worked = false;
-            try {
-                endAsked();
-                worked = turn();
-            } catch (PoolLostException e) {
-                replayAll(e);
-            } catch (RuntimeException | Error e) {
-                // A step fails for all that took part: their rows in the pool are in doubt. Waiting sequences start afresh.
-                LOG.error("A decode step failed; the running generations end with its error", e);
-                failAll(e);
-            }
-            if (!worked) {
+            if (!advance()) {
                 rest();
             }
         }
+        end();
+    }
+
+    /** One turn, and what follows when the engine fails in it; false when there was nothing to do. */
+    boolean advance() {
+        try {
+            endAsked();
+            return turn();
+        } catch (PoolLostException e) {
+            replayAll(e);
+        } catch (RuntimeException | Error e) {
+            // A step fails for all that took part: their rows in the pool are in doubt. Waiting sequences start afresh.
+            LOG.error("A decode step failed; the running generations end with its error", e);
+            failAll(e);
+        }
+        return false;
+    }
+
+    private void end() {
         failRunning("the model is closed");
         refuseWaiting();
         endAsked();
@@ -323,7 +337,7 @@ final class DecodeLoop implements Runnable {
             stopping = true;
             return true;
         }
-        boolean resting = pause > 0 && System.nanoTime() - retryAt < 0;
+        boolean resting = pause > 0 && target.nanoTime() - retryAt < 0;
         if (!resting) {
             admit();
         }
@@ -332,21 +346,29 @@ final class DecodeLoop implements Runnable {
             return false;
         }
         boolean worked = false;
-        Sequence prompt = prompts.poll();
-        if (prompt != null) {
+        long began = target.nanoTime();
+        for (Sequence prompt = prompts.poll(); prompt != null; prompt = readsOn(began) ? prompts.poll() : null) {
             readChunk(prompt);
             restartAccount();
             worked = true;
         }
         gatherDecoding();
+        cycleNanos = 0;
         if (!decoding.isEmpty()) {
+            long start = target.nanoTime();
             cycle();
+            cycleNanos = target.nanoTime() - start;
             worked = true;
         }
         if (worked) {
             pause = 0;
         }
         return worked;
+    }
+
+    /** Prompts are read for as long as the last cycle took, so that neither they nor those that decode wait for long. */
+    private boolean readsOn(long began) {
+        return target.nanoTime() - began < cycleNanos;
     }
 
     /** Lets go of finished, cancelled and overdue sequences, wherever they are. */
@@ -356,7 +378,7 @@ final class DecodeLoop implements Runnable {
                 prompts.remove(slots[slot]);
                 vacate(slot);
             } else if (slots[slot] != null && mayGoAway(slots[slot])
-                    && slots[slot].idleness().nanos(System.nanoTime()) >= parkingNanos) {
+                    && slots[slot].idleness().nanos(target.nanoTime()) >= parkingNanos) {
                 sendAway(slot);
             }
         }
@@ -410,7 +432,7 @@ final class DecodeLoop implements Runnable {
         if (!sequence.isFinished() && !sequence.stream().isCancelled()) {
             if (sequence.isPastDeadline()) {
                 sequence.end(FinishReason.DEADLINE);
-            } else if (sequence.idleness().nanos(System.nanoTime()) >= abandonmentNanos) {
+            } else if (sequence.idleness().nanos(target.nanoTime()) >= abandonmentNanos) {
                 sequence.end(FinishReason.ABANDONED);
             }
         }
@@ -430,7 +452,7 @@ final class DecodeLoop implements Runnable {
             }
             if (returning != null) {
                 away.remove(returning);
-            } else if (waiting.admit(sequence, tenants::mayRunOneMore, System.nanoTime())) {
+            } else if (waiting.admit(sequence, tenants::mayRunOneMore, target.nanoTime())) {
                 tenants.add(sequence.tenant());
             } else {
                 continue;
@@ -613,9 +635,9 @@ final class DecodeLoop implements Runnable {
             writeRows(sequence, sequence.slot() - first, keep);
             sequence.proposed();
         }
-        long start = System.nanoTime();
+        long start = target.nanoTime();
         Steps.await(target.step(request, result));
-        verifyNanos = System.nanoTime() - start;
+        verifyNanos = target.nanoTime() - start;
         costs.took(batch * rows, verifyNanos);
         account();
         int keptRows = keep;
@@ -628,7 +650,7 @@ final class DecodeLoop implements Runnable {
      * Divides the time since the last cycle's acceptance, or since this cycle began, by what was done and among the sequences.
      */
     private void account() {
-        long now = System.nanoTime();
+        long now = target.nanoTime();
         long drafted = draftCosts == null ? 0 : draftCosts.nanos();
         draftNanos = drafted - draftedBefore;
         hostNanos = Math.max(0, now - acceptedAt - verifyNanos - draftNanos);
@@ -641,7 +663,7 @@ final class DecodeLoop implements Runnable {
 
     /** What happens now is no part of a cycle. */
     private void restartAccount() {
-        acceptedAt = System.nanoTime();
+        acceptedAt = target.nanoTime();
         draftedBefore = draftCosts == null ? 0 : draftCosts.nanos();
     }
 
@@ -723,7 +745,7 @@ final class DecodeLoop implements Runnable {
      * stopped. Fails those that cannot be helped this way.
      */
     private void replayAll(PoolLostException reason) {
-        long now = System.nanoTime();
+        long now = target.nanoTime();
         boolean worked = pause == 0;
         if (worked) {
             lostAt = now;

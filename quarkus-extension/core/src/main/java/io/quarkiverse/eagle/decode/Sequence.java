@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.LongSupplier;
 
 import io.quarkiverse.eagle.Acceptance;
 import io.quarkiverse.eagle.FinishReason;
@@ -50,7 +51,8 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
     private final int stepNodes;
     private final StringBuilder text = new StringBuilder();
     private final DraftTree tree = new DraftTree();
-    private final long submittedAt = System.nanoTime();
+    private final LongSupplier clock;
+    private final long submittedAt;
     private final long deadlineNanos;
 
     /** What the draft drew awaits its verification. */
@@ -77,11 +79,14 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
     private long firstTokenAt;
     private boolean finished;
 
+    /** @param clock nanoseconds, the decode loop's */
     Sequence(int[] prompt, GenerationOptions options, long seed, Drafter drafter, TokenSampler sampler,
             IncrementalDetokenizer detokenizer, StopMatcher stops, TokenStream stream, CycleListener cycles,
-            EngineShape shape, String tenant, Priority priority) {
+            EngineShape shape, LongSupplier clock, String tenant, Priority priority) {
         this.tenant = tenant;
         this.priority = priority;
+        this.clock = clock;
+        this.submittedAt = clock.getAsLong();
         this.options = options;
         this.seed = seed;
         this.drafter = drafter;
@@ -146,7 +151,7 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
     void enter(int newSlot, int heldRows) {
         boolean starts = slot < 0;
         if (starts) {
-            startedAt = System.nanoTime();
+            startedAt = clock.getAsLong();
         }
         slot = newSlot;
         toRead = tokensToRead();
@@ -300,11 +305,11 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
 
     /** Time since it was submitted. */
     Duration waited() {
-        return Duration.ofNanos(System.nanoTime() - submittedAt);
+        return Duration.ofNanos(clock.getAsLong() - submittedAt);
     }
 
     boolean isPastDeadline() {
-        return System.nanoTime() - submittedAt > deadlineNanos;
+        return clock.getAsLong() - submittedAt > deadlineNanos;
     }
 
     /**
@@ -339,7 +344,7 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
      */
     boolean append(int token, StepResult result, int b, int row, boolean ends) {
         if (length == promptLength) {
-            firstTokenAt = System.nanoTime();
+            firstTokenAt = clock.getAsLong();
         }
         if (length == tokens.length) {
             tokens = Arrays.copyOf(tokens, Math.min(lengthLimit, 2 * tokens.length));
@@ -404,7 +409,7 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
     }
 
     private GenerationResult result(FinishReason reason) {
-        long now = slot < 0 ? startedAt : System.nanoTime();
+        long now = slot < 0 ? startedAt : clock.getAsLong();
         long first = firstTokenAt == 0 ? now : firstTokenAt;
         return new GenerationResult(text.toString(), Arrays.copyOfRange(tokens, promptLength, length), reason,
                 drafter.name(), promptLength, cachedTokens, cycleCount, Duration.ofNanos(now - startedAt),

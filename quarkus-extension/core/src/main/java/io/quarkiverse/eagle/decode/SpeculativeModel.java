@@ -286,8 +286,8 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
             stream = new TokenStream(subscriber, options.emission(), waker::wake);
             sequence = new Sequence(prompt, generation, seed, drafter,
                     new TokenSampler(generation, seed, manifest.model().vocabulary()), new IncrementalDetokenizer(tokenizer),
-                    new StopMatcher(generation.stop()), stream, cycles, engines.target().shape(), request.tenant(),
-                    request.priority());
+                    new StopMatcher(generation.stop()), stream, cycles, engines.target().shape(), engines.target()::nanoTime,
+                    request.tenant(), request.priority());
         } catch (RuntimeException e) {
             subscriber.onSubscribe(new Rejected());
             subscriber.onError(e);

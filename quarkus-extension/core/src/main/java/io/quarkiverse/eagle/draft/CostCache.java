@@ -36,7 +36,7 @@ public record CostCache(Path folder, String setup) {
      * @param name tells the engines of all bundles apart
      */
     public CostCurve curve(String name, Engine engine, int mostRows) {
-        return curve(name, engine, mostRows, System::nanoTime);
+        return curve(name, engine, mostRows, engine::nanoTime);
     }
 
     /** @param clock nanoseconds */

@@ -13,6 +13,9 @@ public final class CostMeasurement {
 
     /** Rows of the measured steps: a lone row with its companion up to the paper's tree. */
     private static final int[] ROWS = { 2, 3, 4, 6, 8, 12, 16, 32, 64 };
+    /** No larger step is ever measured. */
+    static final int LARGEST = ROWS[ROWS.length - 1];
+
     private static final int ROUNDS = 4;
     /** Sizes and rounds that confirm a curve which was kept. */
     private static final int SPOTS = 2;
@@ -41,7 +44,7 @@ public final class CostMeasurement {
 
     /** The fastest of a few repeats per number of rows: what a step costs when nothing disturbs it. */
     public static CostCurve measure(Engine engine, int mostRows) {
-        return measure(engine, mostRows, System::nanoTime);
+        return measure(engine, mostRows, engine::nanoTime);
     }
 
     /** @param clock nanoseconds */

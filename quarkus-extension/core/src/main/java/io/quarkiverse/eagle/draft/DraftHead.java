@@ -5,6 +5,7 @@ import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntPredicate;
 
 import io.quarkiverse.eagle.engine.DraftedTree;
 import io.quarkiverse.eagle.engine.Engine;
@@ -51,6 +52,8 @@ final class DraftHead {
         private int pending;
         /** The row of the last extension whose output the first level descends from. */
         private int lastRow;
+        /** The sequence has said more than was read, and can be drafted for no more. */
+        private boolean lost;
 
         Slot(int capacity, int featureSize) {
             this.read = new int[INITIAL_READ];
@@ -117,6 +120,7 @@ final class DraftHead {
         slot.rows = slot.common(sequence, heldRows);
         slot.read[0] = sequence.token(0);
         slot.pending = 0;
+        slot.lost = false;
         return slot.rows;
     }
 
@@ -129,16 +133,48 @@ final class DraftHead {
         }
     }
 
-    /** A token follows a row of the target's step; it waits with that row's feature until the next extension. */
-    void observe(Draftable sequence, StepResult result, int b, int row, int nextToken) {
+    /**
+     * A token follows a row of the target's step; it waits with that row's feature until the next extension.
+     *
+     * @param follows asked, with a number of rows, when so many wait that they have to be read now; if not, the sequence is
+     *        lost
+     */
+    void observe(Draftable sequence, StepResult result, int b, int row, int nextToken, IntPredicate follows) {
         Slot slot = slots[sequence.slot()];
+        if (slot.lost) {
+            return;
+        }
         if (slot.pending == slot.tokens.length) {
+            if (!follows.test(slot.pending)) {
+                slot.lost = true;
+                slot.pending = 0;
+                return;
+            }
             extend(List.of(sequence));
         }
         int width = engine.shape().featureSize();
         slot.tokens[slot.pending] = nextToken;
         slot.features.put(slot.pending * width, result.features(), result.featureOffset(b, row), width);
         slot.pending++;
+    }
+
+    /** Whether the head has read, or can read, all that a sequence has said. */
+    boolean follows(Draftable sequence) {
+        return !slots[sequence.slot()].lost;
+    }
+
+    /** Rows of the next extension, per sequence. */
+    int extensionRows(List<? extends Draftable> sequences) {
+        int rows = Engine.MIN_ROWS;
+        for (Draftable sequence : sequences) {
+            rows = Math.max(rows, slots[sequence.slot()].pending);
+        }
+        return rows;
+    }
+
+    /** Seconds that a step of so many rows for each of some sequences should cost. */
+    double cost(List<? extends Draftable> sequences, int rows) {
+        return costs.at((lastSlot(sequences) - firstSlot(sequences) + 1) * rows);
     }
 
     /** Final rows of a sequence: the rotary position of its next level. */
@@ -177,10 +213,9 @@ final class DraftHead {
     }
 
     private void beginExtension(List<? extends Draftable> sequences) {
-        int rows = Engine.MIN_ROWS;
+        int rows = extensionRows(sequences);
         int context = 0;
         for (Draftable sequence : sequences) {
-            rows = Math.max(rows, slots[sequence.slot()].pending);
             context = Math.max(context, slots[sequence.slot()].rows);
         }
         costs.context(context);
@@ -233,9 +268,9 @@ final class DraftHead {
     /** Runs the waiting rows of every sequence and the levels that were asked for. */
     DraftedTree draftTree(List<? extends Draftable> sequences) {
         beginExtension(sequences);
-        long start = System.nanoTime();
+        long start = engine.nanoTime();
         DraftedTree result = Steps.await(engine.treeDrafting().orElseThrow().draft(request, tree, drafted));
-        treeNanos = System.nanoTime() - start;
+        treeNanos = engine.nanoTime() - start;
         tookPending(sequences);
         return result;
     }
@@ -266,9 +301,9 @@ final class DraftHead {
     }
 
     private StepResult run(StepResult into, int rows) {
-        long start = System.nanoTime();
+        long start = engine.nanoTime();
         StepResult result = Steps.await(engine.step(request, into));
-        costs.took(rows, System.nanoTime() - start);
+        costs.took(rows, engine.nanoTime() - start);
         spent += costs.latest(rows);
         return result;
     }

@@ -28,6 +28,11 @@ public final class EagleDrafter implements Drafter {
     /** Levels that an adaptive tree may have. */
     private static final int DEEPEST = 10;
 
+    /** Rows of an extension that one cycle may have brought; more are prompts, or what a pause has left. */
+    private static final int USUAL_EXTENSION = 6;
+    /** Cycles over which the reading of more is paid off. */
+    private static final double PAY_OFF = 64;
+
     /** The static tree's drafter. */
     public static final String STATIC_NAME = "eagle";
 
@@ -40,6 +45,9 @@ public final class EagleDrafter implements Drafter {
     private final float[] frontier = new float[32];
     private final int[] levelOffsets = new int[DraftHead.MOST_LEVELS];
     private final int[] expanded;
+    private int lastBatch = 1;
+    /** Seconds of reading that cycles to come have to pay off. */
+    private double debt;
 
     /** The tree of the sequence in a slot. */
     private static final class Slot {
@@ -106,7 +114,8 @@ public final class EagleDrafter implements Drafter {
 
     @Override
     public void observe(Draftable sequence, StepResult result, int b, int row, int nextToken) {
-        head.observe(sequence, result, b, row, nextToken);
+        head.observe(sequence, result, b, row, nextToken,
+                rows -> economy == null || sequence.budget() != null || economy.isWorthFollowing(rows, lastBatch));
         slots[sequence.slot()].chosen.chose(nextToken);
     }
 
@@ -124,20 +133,36 @@ public final class EagleDrafter implements Drafter {
                 adaptive++;
             }
         }
+        lastBatch = sequences.size();
         if (shape == null && adaptive == sequences.size() && !economy.draftsNow()) {
             return;
         }
-        double spent = shape == null && head.draftsTrees() ? growAtOnce(sequences) : growByLevels(sequences);
-        for (Draftable sequence : sequences) {
+        List<? extends Draftable> followed = followed(sequences);
+        if (followed.isEmpty()) {
+            return;
+        }
+        double spent = shape == null && head.draftsTrees() ? growAtOnce(followed) : growByLevels(followed);
+        for (Draftable sequence : followed) {
             select(sequence, sequences.size(), spent);
         }
+    }
+
+    /** The sequences that the head can draft for: nearly always all. */
+    private List<? extends Draftable> followed(List<? extends Draftable> sequences) {
+        for (Draftable sequence : sequences) {
+            if (!head.follows(sequence)) {
+                return sequences.stream().filter(head::follows).toList();
+            }
+        }
+        return sequences;
     }
 
     /** @return seconds that the steps cost */
     private double growByLevels(List<? extends Draftable> sequences) {
         head.takeSpent();
+        int extension = head.extensionRows(sequences);
         StepResult result = head.extend(sequences);
-        double spent = head.takeSpent();
+        double spent = charged(head.takeSpent(), extension, sequences);
         firstLevel(sequences, result);
         int level = 1;
         int window = 0;
@@ -153,6 +178,21 @@ public final class EagleDrafter implements Drafter {
             level++;
         }
         return spent;
+    }
+
+    /**
+     * What an extension costs this cycle. Prompts, and what was said while drafting paused, are read once for many cycles:
+     * their cost is paid off in small shares, so that no cycle is judged by them alone.
+     */
+    private double charged(double extension, int rows, List<? extends Draftable> sequences) {
+        if (economy == null) {
+            return extension;
+        }
+        double usual = Math.min(extension, head.cost(sequences, Math.min(rows, USUAL_EXTENSION)));
+        debt += extension - usual;
+        double share = debt / PAY_OFF;
+        debt -= share;
+        return usual + share;
     }
 
     /**

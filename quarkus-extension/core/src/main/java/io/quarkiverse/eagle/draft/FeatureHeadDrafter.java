@@ -68,10 +68,10 @@ abstract sealed class FeatureHeadDrafter implements Drafter permits MedusaDrafte
         for (int i = 0; i < nodes.length; i++) {
             seconds[i] = Double.MAX_VALUE;
             for (int round = 0; round <= ROUNDS; round++) {
-                long start = System.nanoTime();
+                long start = engine.nanoTime();
                 begin(0, nodes[i]);
                 run();
-                double time = (System.nanoTime() - start) / 1e9;
+                double time = (engine.nanoTime() - start) / 1e9;
                 seconds[i] = round == 0 ? seconds[i] : Math.min(seconds[i], time);
             }
             seconds[i] = i == 0 ? seconds[i] : Math.max(seconds[i], seconds[i - 1]);

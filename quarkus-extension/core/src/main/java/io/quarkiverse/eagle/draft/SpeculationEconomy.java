@@ -94,6 +94,16 @@ public final class SpeculationEconomy {
         return true;
     }
 
+    /**
+     * Whether the draft should go on reading what every sequence says: always while it drafts, and while it pauses as long as
+     * that costs no more than tries may.
+     *
+     * @param rows that are read in one step for one sequence
+     */
+    boolean isWorthFollowing(int rows, int batch) {
+        return paused == 0 || batch * draft.at(rows) <= LOSS_ALLOWED * rows * plain(batch);
+    }
+
     /** Nodes to expand per level. */
     public int expansion(int lastNodes, int most) {
         return Math.max(Math.min(3, most), Math.min(most, lastNodes));

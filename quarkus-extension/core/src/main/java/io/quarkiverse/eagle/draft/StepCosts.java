@@ -7,8 +7,9 @@ import java.util.Arrays;
  * a
  * correction of its own; a step corrects the sizes next to its own number of rows most, and the others half as much, for a
  * machine that became slower became so for all. A sample counts no more than {@value #MOST_SURPRISE} in the logarithm, so a
- * stalled step moves little, and a lasting change is followed within some dozens of steps. Belongs to the decode loop's thread,
- * allocates nothing per step.
+ * stalled step moves little, and a lasting change is followed within some dozens of steps. A step of a size far from all that
+ * are known, as where many sequences decode at once, adds its own size to the curve, which would else be a guess from the
+ * slope at the end. Belongs to the decode loop's thread, allocates nothing per step but for a new size.
  */
 public final class StepCosts {
 
@@ -19,28 +20,39 @@ public final class StepCosts {
     /** Share of a correction that sizes far from the step's get. */
     private static final double COMMON = 0.5;
     private static final int TABULATED_ROWS = 1024;
+    /** A step whose rows are so many times those of its neighbours, or the neighbours' so many times its own, is a new size. */
+    private static final double FAR = 1.4;
+    /** Steps near a new size that may have been disturbed when it was first met: one that is faster is believed at once. */
+    private static final int FRESH = 4;
 
-    private final CostCurve base;
+    /** Base costs, with sizes that live steps have added. */
+    private CostCurve base;
     /** Correction of each of the curve's sizes, a logarithm. */
-    private final double[] correction;
+    private double[] correction;
     /** Corrected seconds of each of the curve's sizes, never falling, in the curve's context; {@link #uncut} may fall. */
-    private final double[] seconds;
-    private final CostCurve corrected;
-    private final double[] uncut;
+    private double[] seconds;
+    private CostCurve corrected;
+    private double[] uncut;
+    /** Steps of each size for which it still counts as new. */
+    private int[] fresh;
     /** Estimates by number of rows, each valid while its stamp is the number of corrections. */
     private final double[] table = new double[TABULATED_ROWS];
     private final int[] stamps = new int[TABULATED_ROWS];
     private int corrections = 1;
+    /** The largest size that was measured, not learned; beyond it live steps add sizes. */
+    private final int measured;
     private double growth = 1;
     private double latest;
     private long nanos;
 
     public StepCosts(CostCurve base) {
         this.base = base;
+        this.measured = Math.min(CostMeasurement.LARGEST, base.rows()[base.rows().length - 1]);
         this.correction = new double[base.rows().length];
         this.seconds = base.seconds().clone();
         this.corrected = new CostCurve(base.rows(), seconds, base.context(), base.growth());
         this.uncut = base.seconds().clone();
+        this.fresh = new int[correction.length];
     }
 
     /** Estimated seconds of a step in the context of the steps that are next. */
@@ -67,7 +79,67 @@ public final class StepCosts {
 
     /** A step of so many rows, all sequences' together, took so long in the present context. */
     public void took(int rows, long stepNanos) {
+        int place = Arrays.binarySearch(base.rows(), rows);
+        if (place < 0 && stepNanos > 0 && isFar(rows, -place - 1)) {
+            nanos += stepNanos;
+            latest = stepNanos / 1e9;
+            insert(-place - 1, rows, latest / growth);
+            return;
+        }
+        double expected = at(rows);
+        if (place >= 0) {
+            believeFaster(place, expected, stepNanos);
+        } else {
+            believeFaster(-place - 2, expected, stepNanos);
+            believeFaster(-place - 1, expected, stepNanos);
+        }
         correct(rows, RATE * surprise(at(rows), stepNanos));
+    }
+
+    /** While a size is new, a step near it that was faster tells that the first one was disturbed. */
+    private void believeFaster(int size, double expected, long stepNanos) {
+        if (size < 0 || size >= fresh.length || fresh[size] == 0) {
+            return;
+        }
+        fresh[size]--;
+        if (stepNanos > 0 && stepNanos / 1e9 < expected) {
+            correctSize(size, Math.log(stepNanos / 1e9 / expected));
+            refresh();
+        }
+    }
+
+    /** Whether a number of rows is beyond the measured sizes, and far from its neighbours. */
+    private boolean isFar(int rows, int above) {
+        int[] sizes = base.rows();
+        return above > 0 && rows >= FAR * sizes[above - 1] && (above == sizes.length || sizes[above] >= FAR * rows)
+                && rows > measured;
+    }
+
+    /** Adds a size; what it took is known for the first time, and teaches no other. */
+    private void insert(int place, int rows, double value) {
+        double least = place == 0 ? value : Math.max(value, seconds[place - 1]);
+        base = new CostCurve(with(base.rows(), place, rows), with(base.seconds(), place, least), base.context(),
+                base.growth());
+        correction = with(correction, place, 0);
+        seconds = with(seconds, place, least);
+        uncut = with(uncut, place, least);
+        fresh = with(fresh, place, FRESH);
+        corrected = new CostCurve(base.rows(), seconds, base.context(), base.growth());
+        refresh();
+    }
+
+    private static int[] with(int[] values, int place, int value) {
+        int[] more = Arrays.copyOf(values, values.length + 1);
+        System.arraycopy(values, place, more, place + 1, values.length - place);
+        more[place] = value;
+        return more;
+    }
+
+    private static double[] with(double[] values, int place, double value) {
+        double[] more = Arrays.copyOf(values, values.length + 1);
+        System.arraycopy(values, place, more, place + 1, values.length - place);
+        more[place] = value;
+        return more;
     }
 
     /**

@@ -20,6 +20,14 @@ public interface Engine extends AutoCloseable {
     EngineShape shape();
 
     /**
+     * Nanoseconds by the clock that tells how long this engine's steps take, as of {@link System#nanoTime}; a simulated engine
+     * has a clock of its own.
+     */
+    default long nanoTime() {
+        return System.nanoTime();
+    }
+
+    /**
      * Runs one step.
      *
      * @param request read until the stage completes

@@ -76,6 +76,24 @@ class StepCostsTest {
         assertThat(costs.latest(8)).as("what the stalled step itself counts").isLessThan(0.018);
     }
 
+    @Test
+    void learnsTheCostsOfStepsFarBeyondTheMeasuredOnesFromTheFirst() {
+        costs.took(2_000, nanos(0.5));
+        assertThat(costs.at(2_000)).isCloseTo(0.5, within(1e-9));
+        costs.took(500, nanos(0.1));
+        assertThat(costs.at(500)).isCloseTo(0.1, within(1e-9));
+        assertThat(costs.at(32)).as("what was measured stays").isCloseTo(0.030, within(1e-9));
+        assertThat(costs.curve().rows()).containsExactly(2, 4, 8, 16, 32, 500, 2_000);
+    }
+
+    @Test
+    void aStalledFirstStepOfASizeIsCorrectedByTheNext() {
+        costs.took(500, nanos(5));
+        costs.took(520, nanos(0.1));
+        assertThat(costs.at(500)).isCloseTo(0.1, Percentage.withPercentage(5));
+        assertThat(costs.at(32)).isLessThan(0.031);
+    }
+
     @Property(tries = 200, seed = "20240630", edgeCases = EdgeCasesMode.NONE)
     void moreRowsNeverCostLessWhateverTheStepsTook(@ForAll long seed) {
         Random random = new Random(seed);

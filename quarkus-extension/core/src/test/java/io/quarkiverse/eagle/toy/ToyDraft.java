@@ -8,7 +8,7 @@ import io.quarkiverse.eagle.engine.StepRequest;
  * would; its own outputs are that of the prefix with the token. Its confidences are those of the language with noise: it is
  * often right.
  */
-public final class ToyDraft extends ToyEngine {
+public class ToyDraft extends ToyEngine {
 
     private final ToyLanguage language;
     private final double noise;
@@ -29,7 +29,7 @@ public final class ToyDraft extends ToyEngine {
     int fillWindow(StepRequest request, int b, Row[] rows, int start, Row[] window) {
         int offset = (int) request.writeOffset().get(b);
         require(request.keep() == 0, "a draft keeps no rows");
-        require(offset == window.length - request.rows(), "new rows at " + offset + " of a window of " + window.length);
+        require(offset == window.length - request.rows(), () -> "new rows at " + offset + " of a window of " + window.length);
         System.arraycopy(rows, start, window, 0, offset);
         return offset;
     }
@@ -50,8 +50,13 @@ public final class ToyDraft extends ToyEngine {
     }
 
     @Override
-    float[] outputs(long prefix) {
-        float[] logits = language.logits(prefix, noise);
+    int depth(StepRequest request, int index) {
+        return 1 + depth(request.features(), index * FEATURE_SIZE);
+    }
+
+    @Override
+    float[] outputs(Row row) {
+        float[] logits = language.logits(row.prefix(), noise);
         double logZ = ToyLanguage.logZ(logits);
         for (int token = 0; token < logits.length; token++) {
             logits[token] = (float) (logits[token] - logZ);

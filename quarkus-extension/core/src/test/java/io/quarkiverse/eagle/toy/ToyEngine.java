@@ -7,6 +7,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EngineException;
@@ -22,7 +23,7 @@ import io.quarkiverse.eagle.engine.StepResult;
  */
 public abstract class ToyEngine implements Engine {
 
-    /** A feature row is the prefix in four numbers of 16 bits. */
+    /** A feature row is the prefix in four numbers of 16 bits, and in the last one's higher bits a draft row's depth. */
     static final int FEATURE_SIZE = 4;
 
     private static final int POISON = Integer.MIN_VALUE;
@@ -36,8 +37,12 @@ public abstract class ToyEngine implements Engine {
         }
     }
 
-    /** One row of the pool; garbage is null. */
-    record Row(int token, int position, long prefix) {
+    /**
+     * One row of the pool; garbage is null.
+     *
+     * @param depth of a draft's row, how many of its tokens the target has not confirmed, with the one that it guesses; else 0
+     */
+    record Row(int token, int position, long prefix, int depth) {
     }
 
     private final EngineShape shape;
@@ -53,6 +58,9 @@ public abstract class ToyEngine implements Engine {
     };
     private volatile boolean closed;
     private volatile Misuse misuse;
+    /** Null for an engine that is as fast as it can. */
+    private VirtualClock clock;
+    private StepTime time;
     private StepResult last;
     /** {@code [batch][outputs]}: what the last step computed. */
     private Row[] lastOutputs;
@@ -73,12 +81,34 @@ public abstract class ToyEngine implements Engine {
         beforeFetch = action;
     }
 
+    /** From now on steps take time on a clock. */
+    public void takesTime(VirtualClock passing, StepTime stepTime) {
+        clock = passing;
+        time = stepTime;
+    }
+
+    @Override
+    public long nanoTime() {
+        return clock == null ? System.nanoTime() : clock.now();
+    }
+
     /** The pool is void, as after a restart. */
     public void forget() {
         for (Row[] rows : pool) {
             Arrays.fill(rows, null);
         }
         Arrays.fill(coherent, 0);
+        last = null;
+    }
+
+    /** A step fails half-way: what its windows hold is garbage, the final rows before them are as they were. */
+    public void spoil(StepRequest request) {
+        for (int b = 0; b < request.batch(); b++) {
+            int slot = request.firstSlot() + b;
+            int start = (int) request.windowStart().get(b);
+            Arrays.fill(pool[slot], start, pool[slot].length, null);
+            coherent[slot] = Math.min(coherent[slot], start);
+        }
         last = null;
     }
 
@@ -113,6 +143,9 @@ public abstract class ToyEngine implements Engine {
         try {
             require(running.compareAndSet(false, true), "two steps at once");
             steps.incrementAndGet();
+            if (clock != null) {
+                clock.advance(time.nanos(request));
+            }
             before.accept(request);
             run(request, result);
             return CompletableFuture.completedFuture(result);
@@ -139,7 +172,7 @@ public abstract class ToyEngine implements Engine {
             }
             for (int i = 0; i < request.outputs(); i++) {
                 int row = (int) request.outputRows().get(b * request.outputs() + i);
-                require(row >= 0 && row < request.rows(), "output row " + row + " of " + request.rows());
+                require(row >= 0 && row < request.rows(), () -> "output row " + row + " of " + request.rows());
                 require(request.outputs() < request.rows() || row == i, "all rows are wanted, but not in order");
                 lastOutputs[b * request.outputs() + i] = computed[row];
                 writeTop(result, b * request.outputs() + i, computed[row]);
@@ -159,7 +192,8 @@ public abstract class ToyEngine implements Engine {
         Row[] rows = pool[slot];
         int start = (int) request.windowStart().get(b);
         int end = start + request.window();
-        require(start >= 0 && end <= rows.length, "window " + start + " to " + end + " of a pool of " + rows.length + " rows");
+        require(start >= 0 && end <= rows.length,
+                () -> "window " + start + " to " + end + " of a pool of " + rows.length + " rows");
         Row[] window = new Row[request.window()];
         int firstNew = fillWindow(request, b, rows, start, window);
         boolean wholePrefix = coherent(slot) >= start;
@@ -168,14 +202,16 @@ public abstract class ToyEngine implements Engine {
             int index = b * request.rows() + t;
             Row[] path = wholePrefix ? path(request, index, firstNew + t, start, rows, window) : null;
             if (path == null) {
-                require(isPadding(request, index, firstNew + t), "row " + t + " of slot " + slot + " at position "
+                int padding = t;
+                require(isPadding(request, index, firstNew + t), () -> "row " + padding + " of slot " + slot + " at position "
                         + request.positionIds().get(index) + " sees something else than its prefix");
                 continue;
             }
             int token = (int) request.inputIds().get(index);
-            require(token >= 0 && token < language().vocabulary(), "token " + token + " is not in the vocabulary");
+            require(token >= 0 && token < language().vocabulary(), () -> "token " + token + " is not in the vocabulary");
             Row parent = path[path.length - 1];
-            computed[t] = new Row(token, (int) request.positionIds().get(index), read(request, index, token, parent));
+            computed[t] = new Row(token, (int) request.positionIds().get(index), read(request, index, token, parent),
+                    depth(request, index));
             window[firstNew + t] = computed[t];
         }
         System.arraycopy(window, 0, rows, start, window.length);
@@ -238,7 +274,7 @@ public abstract class ToyEngine implements Engine {
     }
 
     private void writeTop(StepResult result, int output, Row row) {
-        float[] logits = row == null ? null : outputs(row.prefix());
+        float[] logits = row == null ? null : outputs(row);
         int[] order = row == null ? null : ToyLanguage.descending(logits);
         for (int i = 0; i < shape.topK(); i++) {
             result.topIds().put(output * shape.topK() + i, row == null ? POISON : order[i]);
@@ -248,7 +284,7 @@ public abstract class ToyEngine implements Engine {
     }
 
     private void writeLogits(FloatBuffer into, int offset, Row row) {
-        float[] logits = row == null ? null : outputs(row.prefix());
+        float[] logits = row == null ? null : outputs(row);
         for (int token = 0; token < shape.vocabulary(); token++) {
             into.put(offset + token, row == null ? Float.NaN : logits[token]);
         }
@@ -258,15 +294,24 @@ public abstract class ToyEngine implements Engine {
         for (int i = 0; i < FEATURE_SIZE; i++) {
             features.put(offset + i, row == null ? Float.NaN : row.prefix() >>> 16 * i & 0xFFFF);
         }
+        if (row != null && row.depth() > 0) {
+            int last = offset + FEATURE_SIZE - 1;
+            features.put(last, features.get(last) + 0x10000 * row.depth());
+        }
     }
 
     /** The prefix that a feature row carries. */
     static long prefix(FloatBuffer features, int offset) {
         long prefix = 0;
         for (int i = 0; i < FEATURE_SIZE; i++) {
-            prefix |= (long) features.get(offset + i) << 16 * i;
+            prefix |= ((long) features.get(offset + i) & 0xFFFF) << 16 * i;
         }
         return prefix;
+    }
+
+    /** How many tokens of the prefix that a feature row carries the target has not confirmed. */
+    static int depth(FloatBuffer features, int offset) {
+        return (int) features.get(offset + FEATURE_SIZE - 1) >>> 16;
     }
 
     @Override
@@ -296,6 +341,13 @@ public abstract class ToyEngine implements Engine {
         }
     }
 
+    /** For what is asked often: the message is made when it is needed. */
+    static void require(boolean holds, Supplier<String> broken) {
+        if (!holds) {
+            throw new Misuse(broken.get());
+        }
+    }
+
     abstract ToyLanguage language();
 
     /** Puts what the window holds before its new rows there; returns the column of the first new row. */
@@ -307,8 +359,13 @@ public abstract class ToyEngine implements Engine {
     /** The prefix that ends with a new row's token. */
     abstract long read(StepRequest request, int index, int token, Row parent);
 
-    /** Logits, or a draft's log-probabilities, of the token after a prefix. */
-    abstract float[] outputs(long prefix);
+    /** The depth of a new row. */
+    int depth(StepRequest request, int index) {
+        return 0;
+    }
+
+    /** Logits, or a draft's log-probabilities, of the token after a row. */
+    abstract float[] outputs(Row row);
 
     /** Whether every step brings its full logits. */
     abstract boolean bringsLogits();

@@ -13,7 +13,7 @@ import io.quarkiverse.eagle.engine.StepResult;
  * Medusa or Hydra heads of a {@link ToyLanguage}. A Medusa head takes every token between its feature and its own guess for the
  * most probable one; a Hydra head is told them.
  */
-final class ToyHeads implements Engine {
+public final class ToyHeads implements Engine {
 
     private static final int HEADS = 4;
 
@@ -21,12 +21,26 @@ final class ToyHeads implements Engine {
     private final boolean seesTokens;
     private final double noise;
     private final EngineShape shape;
+    private VirtualClock clock;
+    private StepTime time;
 
-    ToyHeads(ToyLanguage language, boolean seesTokens, int slots, int topK, double noise) {
+    /** @param seesTokens true for Hydra heads, false for Medusa's */
+    public ToyHeads(ToyLanguage language, boolean seesTokens, int slots, int topK, double noise) {
         this.language = language;
         this.seesTokens = seesTokens;
         this.noise = noise;
         this.shape = new EngineShape(slots, 1, HEADS, topK, 0, ToyEngine.FEATURE_SIZE, true);
+    }
+
+    /** From now on steps take time on a clock. */
+    public void takesTime(VirtualClock passing, StepTime stepTime) {
+        clock = passing;
+        time = stepTime;
+    }
+
+    @Override
+    public long nanoTime() {
+        return clock == null ? System.nanoTime() : clock.now();
     }
 
     @Override
@@ -38,6 +52,9 @@ final class ToyHeads implements Engine {
     public CompletionStage<StepResult> step(StepRequest request, StepResult result) {
         ToyEngine.require(request.rows() == HEADS && request.keep() == 0 && request.window() == HEADS
                 && request.outputs() == (seesTokens ? 1 : HEADS), "rows, window or outputs that such heads do not have");
+        if (clock != null) {
+            clock.advance(time.nanos(request));
+        }
         result.begin(request.batch(), HEADS, request.outputs());
         for (int b = 0; b < request.batch(); b++) {
             long prefix = ToyEngine.prefix(request.features(), b * HEADS * ToyEngine.FEATURE_SIZE);

@@ -1,7 +1,6 @@
 package io.quarkiverse.eagle.toy;
 
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.stream.IntStream;
 
 import io.quarkiverse.eagle.sampling.CounterRandom;
@@ -20,6 +19,8 @@ public record ToyLanguage(int vocabulary, int endToken, float endBias) {
     public static final long START = 0x5DEECE66DL;
 
     private static final double SPREAD = 2.2;
+
+    private static final long[] TOKENS = IntStream.range(0, 64).mapToLong(ToyLanguage::tokenBits).toArray();
 
     /** Letters a to k, and an end token that never comes unasked. */
     public static ToyLanguage endless() {
@@ -72,14 +73,28 @@ public record ToyLanguage(int vocabulary, int endToken, float endBias) {
 
     /** The tokens in descending order of their logits, ties by lowest id. */
     public static int[] descending(float[] logits) {
-        return IntStream.range(0, logits.length).boxed()
-                .sorted(Comparator.comparingDouble((Integer token) -> -logits[token]).thenComparing(token -> token))
-                .mapToInt(Integer::intValue).toArray();
+        int[] order = new int[logits.length];
+        for (int token = 0; token < order.length; token++) {
+            int place = token;
+            while (place > 0 && logits[order[place - 1]] < logits[token]) {
+                order[place] = order[place - 1];
+                place--;
+            }
+            order[place] = token;
+        }
+        return order;
     }
 
     public static double logZ(float[] logits) {
-        double best = IntStream.range(0, logits.length).mapToDouble(token -> logits[token]).max().orElseThrow();
-        return best + Math.log(IntStream.range(0, logits.length).mapToDouble(token -> Math.exp(logits[token] - best)).sum());
+        double best = Double.NEGATIVE_INFINITY;
+        for (float logit : logits) {
+            best = Math.max(best, logit);
+        }
+        double sum = 0;
+        for (float logit : logits) {
+            sum += Math.exp(logit - best);
+        }
+        return best + Math.log(sum);
     }
 
     /** What greedy decoding says after a prompt: so many tokens, fewer when the end token comes, which is the last one then. */
@@ -122,13 +137,17 @@ public record ToyLanguage(int vocabulary, int endToken, float endBias) {
     }
 
     /** Roughly a standard normal number: the sum of four uniform ones. */
-    private static double bell(long prefix, int token) {
-        long bits = mix(prefix ^ mix(token + 0x9E3779B97F4A7C15L));
+    static double bell(long prefix, int token) {
+        long bits = mix(prefix ^ (token < TOKENS.length ? TOKENS[token] : tokenBits(token)));
         double sum = (bits & 0xFFFF) + (bits >>> 16 & 0xFFFF) + (bits >>> 32 & 0xFFFF) + (bits >>> 48);
         return (sum / 0x10000 - 2) * Math.sqrt(3);
     }
 
-    private static long mix(long z) {
+    private static long tokenBits(int token) {
+        return mix(token + 0x9E3779B97F4A7C15L);
+    }
+
+    static long mix(long z) {
         z = (z ^ (z >>> 32)) * 0xD6E8FEB86659FD93L;
         z = (z ^ (z >>> 32)) * 0xD6E8FEB86659FD93L;
         return z ^ (z >>> 32);

@@ -40,15 +40,16 @@ public final class ToyTarget extends ToyEngine {
     @Override
     int fillWindow(StepRequest request, int b, Row[] rows, int start, Row[] window) {
         int keep = request.keep();
-        require(window.length == keep + request.rows(), "a window of " + window.length + " for " + keep + " kept and "
+        require(window.length == keep + request.rows(), () -> "a window of " + window.length + " for " + keep + " kept and "
                 + request.rows() + " new rows");
         int before = start - 1;
         for (int a = 0; a < keep; a++) {
             int from = (int) request.keepRows().get(b * keep + a);
-            require(from >= 0 && from < rows.length, "row " + from + " to keep of a pool of " + rows.length);
+            require(from >= 0 && from < rows.length, () -> "row " + from + " to keep of a pool of " + rows.length);
             if (isSeen(request, b, a)) {
-                require(from > before, "row " + from + " to keep after row " + before);
-                require(rows[from] != null, "row " + from + " to keep is garbage");
+                int last = before;
+                require(from > last, () -> "row " + from + " to keep after row " + last);
+                require(rows[from] != null, () -> "row " + from + " to keep is garbage");
                 window[a] = rows[from];
                 before = from;
             }
@@ -77,7 +78,8 @@ public final class ToyTarget extends ToyEngine {
     }
 
     @Override
-    float[] outputs(long prefix) {
+    float[] outputs(Row row) {
+        long prefix = row.prefix();
         float[] logits = noise == 0 ? language.logits(prefix) : language.logits(prefix, noise);
         Long damaged = damagedAfter;
         if (damaged != null && damaged == prefix) {

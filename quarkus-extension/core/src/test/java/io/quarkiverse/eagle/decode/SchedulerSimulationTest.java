@@ -1,0 +1,62 @@
+package io.quarkiverse.eagle.decode;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.logging.Level;
+
+import org.jboss.logging.Logger;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/**
+ * The scheduler in many random lives, each decided by its seed: whatever arrives, asks, stops, leaves or breaks, every answer
+ * is
+ * plain decoding's, and nobody waits for ever. {@code -Dsimulation.seed=N} runs one life alone, {@code -Dsimulation.seeds=N} so
+ * many from the first on.
+ */
+class SchedulerSimulationTest {
+
+    private static final Logger LOG = Logger.getLogger(SchedulerSimulationTest.class);
+    private static final Long ALONE = Long.getLong("simulation.seed");
+    private static final long SEEDS = Long.getLong("simulation.seeds", 1_000);
+
+    /** Faults are planned here; what the loop says of them would be most of the log. */
+    private static final java.util.logging.Logger LOOP = java.util.logging.Logger.getLogger(DecodeLoop.class.getName());
+
+    @BeforeAll
+    static void silenceTheLoop() {
+        LOOP.setLevel(Level.OFF);
+    }
+
+    @AfterAll
+    static void letTheLoopSpeakAgain() {
+        LOOP.setLevel(null);
+    }
+
+    @Test
+    void keepsItsPromisesInEveryLife() {
+        if (ALONE != null) {
+            run(ALONE);
+            return;
+        }
+        long start = System.nanoTime();
+        long tokens = 0;
+        for (long seed = 0; seed < SEEDS; seed++) {
+            tokens += run(seed);
+        }
+        double seconds = (System.nanoTime() - start) / 1e9;
+        LOG.infof("%d lives in %.1f s, %.0f a second, %d tokens", SEEDS, seconds, SEEDS / seconds, tokens);
+        assertThat(tokens).isGreaterThan(20 * SEEDS);
+    }
+
+    private static int run(long seed) {
+        try {
+            ScheduleRun life = new ScheduleRun(seed);
+            life.run();
+            return life.tokens();
+        } catch (RuntimeException | AssertionError e) {
+            throw new AssertionError("seed " + seed + ": " + e.getMessage() + " (alone: -Dsimulation.seed=" + seed + ")", e);
+        }
+    }
+}
