@@ -1,11 +1,13 @@
 package io.quarkiverse.eagle.decode;
 
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.Executor;
 
 import io.quarkiverse.eagle.Acceptance;
 import io.quarkiverse.eagle.TreeBudget;
 import io.quarkiverse.eagle.draft.CostCache;
+import io.quarkiverse.eagle.draft.DrafterProvider;
 import io.quarkiverse.eagle.draft.Drafters;
 
 /**
@@ -22,9 +24,11 @@ import io.quarkiverse.eagle.draft.Drafters;
  * @param acceptance how drafted tokens are accepted in requests with drafter {@code speculative} that do not say;
  *        {@link Acceptance#REJECTION} needs it to be the drafter of requests that name none
  * @param limits what one request, and one tenant, may take
+ * @param ownDrafters bring drafters of the application's own
  */
 public record ModelOptions(String drafter, TreeBudget budget, int queueLimit, Executor emission, CostCache costs,
-        Duration recovery, Duration queueTimeout, boolean prefixReuse, Acceptance acceptance, RequestLimits limits) {
+        Duration recovery, Duration queueTimeout, boolean prefixReuse, Acceptance acceptance, RequestLimits limits,
+        List<DrafterProvider> ownDrafters) {
 
     public static final int DEFAULT_QUEUE_LIMIT = 256;
 
@@ -33,48 +37,62 @@ public record ModelOptions(String drafter, TreeBudget budget, int queueLimit, Ex
     /** Measures costs at every start. */
     public ModelOptions(String drafter, TreeBudget budget, int queueLimit, Executor emission) {
         this(drafter, budget, queueLimit, emission, null, DEFAULT_RECOVERY, null, true, Acceptance.COUPLED,
-                RequestLimits.NONE);
+                RequestLimits.NONE, List.of());
+    }
+
+    /** The same with another drafter of requests that name none; null takes EAGLE-2 where the bundle has a draft. */
+    public ModelOptions withDrafter(String name) {
+        return new ModelOptions(name, budget, queueLimit, emission, costs, recovery, queueTimeout, prefixReuse, acceptance,
+                limits, ownDrafters);
     }
 
     /** The same with kept costs. */
     public ModelOptions withCosts(CostCache kept) {
         return new ModelOptions(drafter, budget, queueLimit, emission, kept, recovery, queueTimeout, prefixReuse, acceptance,
-                limits);
+                limits, ownDrafters);
     }
 
     /** The same with another recovery time. */
     public ModelOptions withRecovery(Duration time) {
         return new ModelOptions(drafter, budget, queueLimit, emission, costs, time, queueTimeout, prefixReuse, acceptance,
-                limits);
+                limits, ownDrafters);
     }
 
     /** The same with a limit to the time in the queue. */
     public ModelOptions withQueueTimeout(Duration limit) {
-        return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, limit, prefixReuse, acceptance,
-                limits);
+        return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, limit, prefixReuse, acceptance, limits,
+                ownDrafters);
     }
 
     /** The same with or without reuse of prefixes. */
     public ModelOptions withPrefixReuse(boolean reuse) {
         return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, queueTimeout, reuse,
-                acceptance, limits);
+                acceptance, limits, ownDrafters);
     }
 
     /** The same with another rule of acceptance. */
     public ModelOptions withAcceptance(Acceptance rule) {
-        return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, queueTimeout, prefixReuse, rule,
-                limits);
+        return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, queueTimeout, prefixReuse, rule, limits,
+                ownDrafters);
     }
 
     /** The same with limits of requests and tenants. */
     public ModelOptions withLimits(RequestLimits most) {
         return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, queueTimeout, prefixReuse, acceptance,
-                most);
+                most, ownDrafters);
+    }
+
+    /** The same with drafters of the application's own, whose names {@link #withDrafter} and requests may use. */
+    public ModelOptions withOwnDrafters(List<DrafterProvider> providers) {
+        return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, queueTimeout, prefixReuse, acceptance,
+                limits, providers);
     }
 
     public ModelOptions {
-        if (drafter != null) {
-            Drafters.requireKnown(drafter);
+        ownDrafters = List.copyOf(ownDrafters);
+        String name = drafter;
+        if (name != null && ownDrafters.stream().noneMatch(provider -> provider.name().equals(name))) {
+            Drafters.requireKnown(name);
         }
         if (acceptance == Acceptance.REJECTION) {
             Drafters.requireDraws(drafter);

@@ -104,7 +104,7 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
                         manifest.acceptance());
         Engine draftModel = engines.further().get(SpeculativeDrafter.NAME);
         this.drafters = new Drafters(manifest.name(), engines.target().shape().slots(), targetCosts, engines, economy,
-                draftModel == null ? null : cost("draft model", draftModel, DRAFT_MODEL_ROWS));
+                draftModel == null ? null : cost("draft model", draftModel, DRAFT_MODEL_ROWS), options.ownDrafters());
         drafter(null);
         this.loop = new DecodeLoop(manifest.name(), engines.target(), TreeVerifier.EndTokens.of(manifest.eosIds()),
                 options, targetCosts, economy == null ? null : economy.draft());
@@ -386,6 +386,7 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     private synchronized void release() {
         try {
             keepCosts();
+            drafters.closeOwn();
             engines.close();
         } finally {
             tokenizer.close();

@@ -1,8 +1,12 @@
 package io.quarkiverse.eagle.draft;
 
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 import io.quarkiverse.eagle.Acceptance;
 import io.quarkiverse.eagle.InvalidRequestException;
@@ -19,7 +23,11 @@ public final class Drafters {
 
     private static final CostCurve FREE = new CostCurve(new int[] { 1 }, new double[] { 0 });
 
+    private static final Pattern NAME = Pattern.compile("[a-z0-9-]+");
+
     private final Map<String, Drafter> byName = new HashMap<>();
+    /** Names of the application's own drafters, in the order in which they were brought. */
+    private final List<String> own = new ArrayList<>();
     private final String model;
 
     /**
@@ -29,9 +37,10 @@ public final class Drafters {
      * @param engines the draft head and whatever else proposes
      * @param economy of the draft head, null without one
      * @param draftModel cost of the draft model's steps, null without one
+     * @param providers bring drafters of the application's own
      */
     public Drafters(String model, int slots, StepCosts target, EnginePair engines, SpeculationEconomy economy,
-            CostCurve draftModel) {
+            CostCurve draftModel, List<DrafterProvider> providers) {
         this.model = model;
         add(new PlainDrafter());
         add(new PromptLookupDrafter(slots, free(target)));
@@ -58,6 +67,24 @@ public final class Drafters {
                 add(new EagleDrafter(head, StaticTree.PUBLISHED));
             }
         }
+        for (DrafterProvider provider : providers) {
+            own.add(requireFree(provider.name()));
+            byName.put(provider.name(), provider.create(slots, free(target)));
+        }
+    }
+
+    /** Closes the application's own drafters; those over engines end with their engines. */
+    public void closeOwn() {
+        own.forEach(name -> byName.get(name).close());
+    }
+
+    private String requireFree(String name) {
+        if (!NAME.matcher(name).matches() || NAMES.contains(name) || own.contains(name)) {
+            throw new InvalidRequestException("an own drafter is named \"" + name + "\"; a name has lower-case letters, digits"
+                    + " and dashes, and is not taken already: " + String.join(", ", NAMES)
+                    + own.stream().map(each -> ", " + each).collect(Collectors.joining()));
+        }
+        return name;
     }
 
     /** Decides about proposals that cost nothing, or are paid already. */
@@ -71,7 +98,7 @@ public final class Drafters {
 
     /** Names of those that this model can run. */
     public List<String> available() {
-        return NAMES.stream().filter(byName::containsKey).toList();
+        return Stream.concat(NAMES.stream().filter(byName::containsKey), own.stream()).toList();
     }
 
     /** EAGLE-2 where there is a draft head, plain decoding elsewhere. */
@@ -85,7 +112,7 @@ public final class Drafters {
      * @throws InvalidRequestException when there is none of this name, or this model cannot run it
      */
     public Drafter named(String name) {
-        Drafter drafter = byName.get(requireKnown(name));
+        Drafter drafter = byName.get(own.contains(name) ? name : requireKnown(name));
         if (drafter == null) {
             throw new InvalidRequestException(missing(name) + ", or use drafter " + String.join(", ", available()));
         }

@@ -10,6 +10,7 @@ import org.eclipse.microprofile.config.ConfigProvider;
 import org.jboss.logmanager.Level;
 
 import io.quarkiverse.eagle.EagleModel;
+import io.quarkiverse.eagle.draft.DrafterProvider;
 import io.quarkiverse.eagle.runtime.Eagle;
 import io.quarkiverse.eagle.runtime.EagleConfig;
 import io.quarkiverse.eagle.runtime.EagleRecorder;
@@ -17,6 +18,7 @@ import io.quarkiverse.eagle.runtime.OpenModels;
 import io.quarkus.arc.deployment.AdditionalBeanBuildItem;
 import io.quarkus.arc.deployment.BeanDiscoveryFinishedBuildItem;
 import io.quarkus.arc.deployment.SyntheticBeanBuildItem;
+import io.quarkus.arc.deployment.UnremovableBeanBuildItem;
 import io.quarkus.arc.deployment.ValidationPhaseBuildItem.ValidationErrorBuildItem;
 import io.quarkus.deployment.annotations.BuildProducer;
 import io.quarkus.deployment.annotations.BuildStep;
@@ -50,6 +52,12 @@ class EagleProcessor {
     @BuildStep
     AdditionalBeanBuildItem qualifier() {
         return new AdditionalBeanBuildItem(Eagle.class);
+    }
+
+    /** Looked up when models open; nobody injects them. */
+    @BuildStep
+    UnremovableBeanBuildItem ownDrafters() {
+        return UnremovableBeanBuildItem.beanTypes(DrafterProvider.class);
     }
 
     @BuildStep

@@ -11,6 +11,9 @@ import org.jboss.logging.Logger;
 
 import io.quarkiverse.eagle.EagleModel;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
+import io.quarkiverse.eagle.draft.DrafterProvider;
+import io.quarkus.arc.Arc;
+import io.quarkus.arc.InstanceHandle;
 import io.quarkus.runtime.LaunchMode;
 import io.quarkus.runtime.RuntimeValue;
 import io.quarkus.runtime.ShutdownContext;
@@ -41,13 +44,15 @@ public class EagleRecorder {
     public RuntimeValue<OpenModels> open(List<String> names, Supplier<TlsConfigurationRegistry> tls,
             ShutdownContext shutdown) {
         Map<String, ServedModel> models = new LinkedHashMap<>();
-        KeptModels kept = KeptModels.ofThisDevMode();
+        List<DrafterProvider> own = Arc.container().listAll(DrafterProvider.class).stream().map(InstanceHandle::get).toList();
+        // A model with drafters of the application's own must not outlive the application's classes.
+        KeptModels kept = own.isEmpty() ? KeptModels.ofThisDevMode() : null;
         for (String name : names) {
             ModelConfig modelConfig = config.getValue().models().get(name);
             ModelOrigin origin = kept == null ? null : ModelOrigin.of(modelConfig);
             SpeculativeModel model = kept == null ? null : kept.take(name, origin);
             if (model == null) {
-                model = open(name, modelConfig, tls);
+                model = open(name, modelConfig, tls, own);
             } else {
                 LOG.infof("Model %s stays open from before the reload", model.name());
             }
@@ -72,9 +77,10 @@ public class EagleRecorder {
         return new ModelsShutdown(models.getValue(), limits);
     }
 
-    private static SpeculativeModel open(String name, ModelConfig config, Supplier<TlsConfigurationRegistry> tls) {
+    private static SpeculativeModel open(String name, ModelConfig config, Supplier<TlsConfigurationRegistry> tls,
+            List<DrafterProvider> own) {
         long start = System.nanoTime();
-        SpeculativeModel model = new ModelOpening(name, config, WORKERS, tls).open();
+        SpeculativeModel model = new ModelOpening(name, config, WORKERS, tls, own).open();
         LOG.infof("Model %s opened from %s in %d ms", model.name(), config.bundle().orElseThrow(),
                 Duration.ofNanos(System.nanoTime() - start).toMillis());
         return model;

@@ -8,14 +8,6 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 import io.quarkiverse.eagle.Acceptance;
-import io.quarkiverse.eagle.draft.EagleDrafter;
-import io.quarkiverse.eagle.draft.HydraDrafter;
-import io.quarkiverse.eagle.draft.LookaheadDrafter;
-import io.quarkiverse.eagle.draft.MedusaDrafter;
-import io.quarkiverse.eagle.draft.MixedDrafter;
-import io.quarkiverse.eagle.draft.PlainDrafter;
-import io.quarkiverse.eagle.draft.PromptLookupDrafter;
-import io.quarkiverse.eagle.draft.SpeculativeDrafter;
 import io.quarkiverse.eagle.triton.TritonOptions;
 import io.quarkus.runtime.annotations.ConfigDocDefault;
 import io.quarkus.runtime.annotations.ConfigDocMapKey;
@@ -62,9 +54,21 @@ public interface ModelConfig {
     /**
      * The drafter of requests that name none. The text is the same with any, unless {@code acceptance} is {@code rejection};
      * only the speed differs.
+     * <ul>
+     * <li>{@code eagle2}: the bundle's draft head grows a tree of continuations.
+     * <li>{@code eagle}: the same head, a tree of 25 nodes whose shape is always the same.
+     * <li>{@code pld}: prompt lookup, what followed the last tokens earlier in the context. No model.
+     * <li>{@code lookahead}: n-grams from Jacobi iteration in the target's own steps. No model.
+     * <li>{@code medusa}: heads of the bundle that each guess a token further ahead from the target's last feature.
+     * <li>{@code hydra}: such heads that also see the tokens drafted before their own.
+     * <li>{@code speculative}: the small language model of {@code draft-bundle} drafts a chain.
+     * <li>{@code mixed}: EAGLE-2 and prompt lookup at once, merged into one tree.
+     * <li>{@code none}: no drafting, one token per step.
+     * </ul>
+     * Or the name of a {@code DrafterProvider} among the application's beans.
      */
     @ConfigDocDefault("eagle2 where the bundle has a draft head, else none")
-    Optional<DrafterKind> drafter();
+    Optional<String> drafter();
 
     /**
      * How the target accepts what the drafter {@code speculative} drafted, in requests that do not say. {@code coupled}: draft
@@ -168,39 +172,6 @@ public interface ModelConfig {
          * A Triton server that hosts the bundle's graphs; of the bundle only manifest, tokenizer and chat template are read.
          */
         TRITON
-    }
-
-    /** What proposes the tokens that a step verifies. */
-    enum DrafterKind {
-        /** EAGLE-2: the bundle's draft head grows a tree of continuations. */
-        EAGLE2(EagleDrafter.NAME),
-        /** EAGLE: the same head, a tree of 25 nodes whose shape is always the same. */
-        EAGLE(EagleDrafter.STATIC_NAME),
-        /** Prompt lookup: what followed the last tokens earlier in the context. No model. */
-        PLD(PromptLookupDrafter.NAME),
-        /** Lookahead decoding: n-grams from Jacobi iteration in the target's own steps. No model. */
-        LOOKAHEAD(LookaheadDrafter.NAME),
-        /** Medusa: heads of the bundle that each guess a token further ahead from the target's last feature. */
-        MEDUSA(MedusaDrafter.NAME),
-        /** Hydra: such heads that also see the tokens drafted before their own. */
-        HYDRA(HydraDrafter.NAME),
-        /** Standard speculative decoding: the small language model of {@code draft-bundle} drafts a chain. */
-        SPECULATIVE(SpeculativeDrafter.NAME),
-        /** EAGLE-2 and prompt lookup at once, merged into one tree. */
-        MIXED(MixedDrafter.NAME),
-        /** No drafting: one token per step. */
-        NONE(PlainDrafter.NAME);
-
-        private final String drafter;
-
-        DrafterKind(String drafter) {
-            this.drafter = drafter;
-        }
-
-        /** The name that the core knows it by. */
-        public String drafter() {
-            return drafter;
-        }
     }
 
     /** EAGLE-2's three numbers; set all of them or none. */

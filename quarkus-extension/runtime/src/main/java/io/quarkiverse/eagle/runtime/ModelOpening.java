@@ -16,6 +16,7 @@ import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.decode.ModelOptions;
 import io.quarkiverse.eagle.decode.RequestLimits;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
+import io.quarkiverse.eagle.draft.DrafterProvider;
 import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.EnginePair;
 import io.quarkiverse.eagle.onnxruntime.OnnxRuntimeEngines;
@@ -38,13 +39,17 @@ final class ModelOpening {
     private final ModelConfig config;
     private final Executor emission;
     private final Supplier<TlsConfigurationRegistry> tls;
+    private final List<DrafterProvider> ownDrafters;
 
     /**
      * @param emission runs the subscribers of the model
      * @param tls the application's TLS configurations, looked at when the model wants one
+     * @param ownDrafters bring drafters of the application's own
      */
-    ModelOpening(String name, ModelConfig config, Executor emission, Supplier<TlsConfigurationRegistry> tls) {
+    ModelOpening(String name, ModelConfig config, Executor emission, Supplier<TlsConfigurationRegistry> tls,
+            List<DrafterProvider> ownDrafters) {
         this.tls = tls;
+        this.ownDrafters = ownDrafters;
         this.name = name;
         this.config = config;
         this.emission = emission;
@@ -69,11 +74,16 @@ final class ModelOpening {
     }
 
     private ModelOptions options() {
-        ModelOptions options = new ModelOptions(config.drafter().map(ModelConfig.DrafterKind::drafter).orElse(null),
-                budget(), positive("queue-limit", OptionalInt.of(config.queueLimit())), emission)
+        ModelOptions options = new ModelOptions(null, budget(),
+                positive("queue-limit", OptionalInt.of(config.queueLimit())), emission)
                 .withRecovery(config.recovery()).withPrefixReuse(config.prefixReuse())
                 .withQueueTimeout(config.queueTimeout().map(time -> positive("queue-timeout", time)).orElse(null))
-                .withLimits(limits());
+                .withLimits(limits()).withOwnDrafters(ownDrafters);
+        try {
+            options = options.withDrafter(config.drafter().orElse(null));
+        } catch (InvalidRequestException e) {
+            throw wrong("drafter", e);
+        }
         try {
             return options.withAcceptance(config.acceptance());
         } catch (InvalidRequestException e) {

@@ -178,6 +178,6 @@ class ModelOpeningTest {
                 .withSources(new PropertiesConfigSource(properties, "test", 100)).build()
                 .getConfigMapping(EagleConfig.class);
         new ModelOpening(name, config.models().get(name), ForkJoinPool.commonPool(),
-                () -> null).open();
+                () -> null, List.of()).open();
     }
 }
