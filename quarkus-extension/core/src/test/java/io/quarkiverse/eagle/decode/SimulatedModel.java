@@ -60,7 +60,8 @@ public final class SimulatedModel implements AutoCloseable {
         this.options = options;
         StepCosts costs = new StepCosts(target);
         this.economy = new SpeculationEconomy(costs, new StepCosts(draft), prior);
-        this.drafters = new Drafters("simulation", engines.target().shape().slots(), costs, engines, economy, draft);
+        this.drafters = new Drafters("simulation", engines.target().shape().slots(), costs, engines, economy, draft,
+                List.of());
         List<Integer> endTokens = language.endToken() < 0 ? List.of() : List.of(language.endToken());
         this.loop = new DecodeLoop("simulation", engines.target(), TreeVerifier.EndTokens.of(endTokens), options, costs,
                 economy.draft());
