@@ -23,16 +23,18 @@ import java.util.Objects;
  * @param drafter name of the drafter, null for the model's default
  * @param budget a fixed draft-tree budget, null lets the budget adapt
  * @param deadline time after which generation ends with {@link FinishReason#DEADLINE}, null for none
+ * @param format what the answer has to look like
  */
 public record GenerationOptions(int maxTokens, double temperature, int topK, double topP, double minP,
         double repetitionPenalty, double presencePenalty, double frequencyPenalty, Long seed, List<String> stop,
-        int logprobs, String drafter, TreeBudget budget, Duration deadline) {
+        int logprobs, String drafter, TreeBudget budget, Duration deadline, ResponseFormat format) {
 
     private static final GenerationOptions DEFAULTS = new GenerationOptions(256, 0, 0, 1, 0, 1, 0, 0, null, List.of(), 0,
-            null, null, null);
+            null, null, null, ResponseFormat.text());
 
     public GenerationOptions {
         stop = List.copyOf(Objects.requireNonNull(stop, "stop"));
+        Objects.requireNonNull(format, "format");
         require(maxTokens >= 1, "max tokens is " + maxTokens + "; it must be at least 1");
         require(temperature >= 0 && Double.isFinite(temperature),
                 "temperature is " + temperature + "; it must be 0 (greedy) or a positive number");
@@ -66,62 +68,67 @@ public record GenerationOptions(int maxTokens, double temperature, int topK, dou
 
     public GenerationOptions withMaxTokens(int value) {
         return new GenerationOptions(value, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline);
+                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline, format);
     }
 
     public GenerationOptions withTemperature(double value) {
         return new GenerationOptions(maxTokens, value, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline);
+                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline, format);
     }
 
     public GenerationOptions withTopK(int value) {
         return new GenerationOptions(maxTokens, temperature, value, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline);
+                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline, format);
     }
 
     public GenerationOptions withTopP(double value) {
         return new GenerationOptions(maxTokens, temperature, topK, value, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline);
+                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline, format);
     }
 
     public GenerationOptions withMinP(double value) {
         return new GenerationOptions(maxTokens, temperature, topK, topP, value, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline);
+                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline, format);
     }
 
     public GenerationOptions withPenalties(double repetition, double presence, double frequency) {
         return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetition, presence, frequency, seed, stop,
-                logprobs, drafter, budget, deadline);
+                logprobs, drafter, budget, deadline, format);
     }
 
     public GenerationOptions withSeed(Long value) {
         return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, value, stop, logprobs, drafter, budget, deadline);
+                frequencyPenalty, value, stop, logprobs, drafter, budget, deadline, format);
     }
 
     public GenerationOptions withStop(List<String> value) {
         return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, value, logprobs, drafter, budget, deadline);
+                frequencyPenalty, seed, value, logprobs, drafter, budget, deadline, format);
     }
 
     public GenerationOptions withLogprobs(int value) {
         return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, value, drafter, budget, deadline);
+                frequencyPenalty, seed, stop, value, drafter, budget, deadline, format);
     }
 
     public GenerationOptions withDrafter(String value) {
         return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, logprobs, value, budget, deadline);
+                frequencyPenalty, seed, stop, logprobs, value, budget, deadline, format);
     }
 
     public GenerationOptions withBudget(TreeBudget value) {
         return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, logprobs, drafter, value, deadline);
+                frequencyPenalty, seed, stop, logprobs, drafter, value, deadline, format);
     }
 
     public GenerationOptions withDeadline(Duration value) {
         return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, logprobs, drafter, budget, value);
+                frequencyPenalty, seed, stop, logprobs, drafter, budget, value, format);
+    }
+
+    public GenerationOptions withFormat(ResponseFormat value) {
+        return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
+                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline, value);
     }
 
     private static void require(boolean holds, String message) {

@@ -25,6 +25,7 @@ import io.quarkiverse.eagle.engine.StepResult;
 import io.quarkiverse.eagle.engine.Steps;
 import io.quarkiverse.eagle.sampling.TokenSampler;
 import io.quarkiverse.eagle.tree.DraftTree;
+import io.quarkiverse.eagle.tree.TreePruner;
 import io.quarkiverse.eagle.tree.TreeVerifier;
 
 /**
@@ -73,6 +74,7 @@ final class DecodeLoop implements Runnable {
     /** The sequences of the running step. */
     private final List<Sequence> stepping = new ArrayList<>();
     private final TreeVerifier verifier = new TreeVerifier();
+    private final TreePruner pruner = new TreePruner();
     private final int[] accepted = new int[DraftTree.MAX_NODES + 1];
     private final int[] acceptedNodes = new int[DraftTree.MAX_NODES + 1];
     private final int[] emitted = new int[DraftTree.MAX_NODES + 1];
@@ -433,6 +435,7 @@ final class DecodeLoop implements Runnable {
         byDrafter.forEach((drafter, sequences) -> {
             if (!sequences.isEmpty()) {
                 drafter.propose(sequences);
+                prune(drafter, sequences);
             }
         });
         int first = decoding.get(0).slot();
@@ -460,6 +463,14 @@ final class DecodeLoop implements Runnable {
         int keptRows = keep;
         for (Sequence sequence : decoding) {
             onItsOwn(sequence, () -> accept(sequence, sequence.slot() - first, keptRows));
+        }
+    }
+
+    private void prune(Drafter drafter, List<Sequence> sequences) {
+        for (Sequence sequence : sequences) {
+            if (sequence.grammar() != null && !drafter.readsItsNodes()) {
+                pruner.prune(sequence.tree(), sequence.grammar());
+            }
         }
     }
 

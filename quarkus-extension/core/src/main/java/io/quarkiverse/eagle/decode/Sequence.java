@@ -14,6 +14,7 @@ import io.quarkiverse.eagle.draft.Draftable;
 import io.quarkiverse.eagle.draft.Drafter;
 import io.quarkiverse.eagle.engine.EngineShape;
 import io.quarkiverse.eagle.engine.StepResult;
+import io.quarkiverse.eagle.grammar.GrammarState;
 import io.quarkiverse.eagle.sampling.TokenSampler;
 import io.quarkiverse.eagle.text.IncrementalDetokenizer;
 import io.quarkiverse.eagle.text.StopMatcher;
@@ -181,8 +182,13 @@ final class Sequence implements Draftable {
     }
 
     @Override
-    public int draw(StepResult result, int b, int r, long position) {
-        return sampler.sample(result, b, r, position);
+    public GrammarState grammar() {
+        return sampler.state();
+    }
+
+    @Override
+    public int draw(int[] chain, int count, StepResult result, int b, int r) {
+        return sampler.sampleAfter(chain, count, result, b, r, (long) length + count);
     }
 
     @Override

@@ -11,6 +11,7 @@ import io.quarkiverse.eagle.GenerationRequest;
 import io.quarkiverse.eagle.GenerationResult;
 import io.quarkiverse.eagle.InvalidRequestException;
 import io.quarkiverse.eagle.OverloadedException;
+import io.quarkiverse.eagle.ResponseFormat;
 import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.draft.CostCurve;
@@ -22,10 +23,12 @@ import io.quarkiverse.eagle.draft.SpeculativeDrafter;
 import io.quarkiverse.eagle.draft.StepCosts;
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EnginePair;
+import io.quarkiverse.eagle.grammar.TokenGrammars;
 import io.quarkiverse.eagle.sampling.TokenSampler;
 import io.quarkiverse.eagle.text.ChatTemplate;
 import io.quarkiverse.eagle.text.IncrementalDetokenizer;
 import io.quarkiverse.eagle.text.StopMatcher;
+import io.quarkiverse.eagle.text.TokenBytes;
 import io.quarkiverse.eagle.text.Tokenizer;
 import io.quarkiverse.eagle.tree.TreeVerifier;
 import io.smallrye.mutiny.Multi;
@@ -46,6 +49,7 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     private final EnginePair engines;
     private final Tokenizer tokenizer;
     private final ChatTemplate template;
+    private final TokenGrammars grammars;
     private final ModelOptions options;
     private final Drafters drafters;
     private final StepCosts targetCosts;
@@ -80,6 +84,8 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         this.options = options;
         this.tokenizer = text.tokenizer();
         this.template = text.template();
+        this.grammars = new TokenGrammars(() -> TokenBytes.load(bundle.tokenizer()),
+                manifest.eosIds().stream().mapToInt(Integer::intValue).toArray(), manifest.model().vocabulary());
         this.targetCosts = new StepCosts(cost("target", engines.target(), engines.target().shape().maxRows()));
         this.economy = engines.draft() == null ? null
                 : new SpeculationEconomy(targetCosts,
@@ -200,6 +206,15 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         return ids;
     }
 
+    /**
+     * Fails as {@link #stream} would for a format that cannot be kept.
+     *
+     * @throws InvalidRequestException says what of the format cannot be kept
+     */
+    public void requireFormat(ResponseFormat format) {
+        grammars.start(format);
+    }
+
     /** The text of tokens, special ones included; bytes that make no character alone become U+FFFD. */
     public String text(int... tokens) {
         return tokenizer.decode(tokens, false);
@@ -220,7 +235,8 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
             DecodeLoop waker = loop;
             stream = new TokenStream(subscriber, options.emission(), waker::wake);
             sequence = new Sequence(prompt, generation, seed, drafter,
-                    new TokenSampler(generation, seed, manifest.model().vocabulary()), new IncrementalDetokenizer(tokenizer),
+                    new TokenSampler(generation, seed, manifest.model().vocabulary(), grammars.start(generation.format())),
+                    new IncrementalDetokenizer(tokenizer),
                     new StopMatcher(generation.stop()), stream, cycles, engines.target().shape(), request.tenant());
         } catch (RuntimeException e) {
             subscriber.onSubscribe(new Rejected());

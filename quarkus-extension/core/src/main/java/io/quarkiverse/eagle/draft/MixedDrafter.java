@@ -5,6 +5,7 @@ import java.util.List;
 
 import io.quarkiverse.eagle.TreeBudget;
 import io.quarkiverse.eagle.engine.StepResult;
+import io.quarkiverse.eagle.grammar.GrammarState;
 import io.quarkiverse.eagle.tree.DraftTree;
 
 /**
@@ -66,8 +67,13 @@ public final class MixedDrafter implements Drafter {
         }
 
         @Override
-        public int draw(StepResult result, int b, int r, long position) {
-            return sequence.draw(result, b, r, position);
+        public GrammarState grammar() {
+            return sequence.grammar();
+        }
+
+        @Override
+        public int draw(int[] chain, int count, StepResult result, int b, int r) {
+            return sequence.draw(chain, count, result, b, r);
         }
 
         @Override

@@ -224,11 +224,10 @@ public final class SpeculativeDrafter implements Drafter {
 
     /** Draws the chain's next token from the sequence's output row. */
     private void addToken(Draftable sequence, Slot slot, int b) {
-        long position = (long) sequence.length() + slot.chainLength;
-        int token = sequence.draw(result, b, 0, position);
+        int token = sequence.draw(slot.chain, slot.chainLength, result, b, 0);
         if (token < 0) {
             Steps.await(engine.fetchLogits(result, b, 0));
-            token = sequence.draw(result, b, 0, position);
+            token = sequence.draw(slot.chain, slot.chainLength, result, b, 0);
         }
         float value = slot.chainLength == 0 ? 0 : slot.values[slot.chainLength - 1];
         slot.chain[slot.chainLength] = token;

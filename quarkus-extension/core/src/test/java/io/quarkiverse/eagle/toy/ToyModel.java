@@ -70,6 +70,7 @@ public final class ToyModel implements AutoCloseable {
         private Duration recovery = ModelOptions.DEFAULT_RECOVERY;
         private Duration queueTimeout;
         private boolean prefixReuse = true;
+        private String tokenizer = "letters";
 
         private Builder(ToyLanguage language) {
             this.language = language;
@@ -152,6 +153,12 @@ public final class ToyModel implements AutoCloseable {
             return this;
         }
 
+        /** Another tokenizer than that of letters, by its resource's name. */
+        public Builder tokenizer(String value) {
+            tokenizer = value;
+            return this;
+        }
+
         public Builder emission(Executor value) {
             emission = value;
             return this;
@@ -183,7 +190,7 @@ public final class ToyModel implements AutoCloseable {
         private Path writeBundle() {
             try {
                 Path folder = Files.createTempDirectory("toy-bundle");
-                try (InputStream tokenizer = ToyModel.class.getResourceAsStream("/tokenizers/letters.json")) {
+                try (InputStream tokenizer = ToyModel.class.getResourceAsStream("/tokenizers/" + this.tokenizer + ".json")) {
                     Files.copy(tokenizer, folder.resolve(BundleManifest.TOKENIZER));
                 }
                 Files.createDirectory(folder.resolve("target"));

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.concurrent.Executor;
 
 import io.quarkiverse.eagle.GenerationOptions;
+import io.quarkiverse.eagle.ResponseFormat;
 import io.quarkiverse.eagle.TreeBudget;
 import io.quarkiverse.eagle.cli.bench.Processor;
 import io.quarkiverse.eagle.decode.ModelOptions;
@@ -97,7 +98,7 @@ final class DecodingOptions {
     /** How to generate, checked; the drafter and the budget are the model's ({@link #model}). */
     GenerationOptions generation() {
         return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, 0, null, null, null);
+                frequencyPenalty, seed, stop, 0, null, null, null, ResponseFormat.text());
     }
 
     /** How the model decodes, checked. */
