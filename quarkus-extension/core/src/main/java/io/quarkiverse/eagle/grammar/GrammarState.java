@@ -75,6 +75,11 @@ public final class GrammarState {
         return allowed;
     }
 
+    /** How many tokens can follow; -1 while nobody has asked for {@link #allowed()}, which is dearer than a few tokens. */
+    public int count() {
+        return allowed == null ? -1 : allowed.size();
+    }
+
     /** Lets go of the set of tokens, which is made again when it is wanted. */
     void forgetAllowed() {
         allowed = null;

@@ -14,11 +14,10 @@ import io.quarkiverse.eagle.grammar.GrammarState;
  * seed and the position, and not on whether the row's full logits happen to be there: speculative and plain decoding decide
  * the same.
  * <p>
- * Order: penalties on the raw logits (repetition over prompt and answer, then presence and frequency over the answer), the
- * tokens that a grammar does not allow go, temperature, top-k, top-p, min-p, and one draw by inverse CDF over the kept tokens
- * in descending-logit order, ties by lowest
- * id, with the uniform number that {@link CounterRandom} has for the position. Min-p is relative to the most probable token
- * after temperature. Greedy takes the best logit after penalties of those that are allowed.
+ * Order: penalties on the raw logits (repetition over prompt and answer, then presence and frequency over the answer), out with
+ * the tokens that a grammar forbids, temperature, top-k, top-p, min-p, and one draw by inverse CDF over the kept tokens in
+ * descending-logit order, ties by lowest id, with the uniform number that {@link CounterRandom} has for the position. Min-p is
+ * relative to the most probable token after temperature. Greedy takes the best logit, after penalties, of an allowed token.
  * <p>
  * Mutable, for one thread at a time. Allocates nothing once its buffers have grown.
  */
@@ -130,21 +129,27 @@ public final class TokenSampler {
                 }
             }
         }
+        double u = filter == null ? 0 : CounterRandom.u(seed, position);
+        int token = topDrawDecides() ? topDraw.token(result, b, r, u, at) : NEEDS_LOGITS;
+        if (token != NEEDS_LOGITS) {
+            return token;
+        }
+        // The whole set costs more than the few tokens that were asked about, and leaves less in doubt.
         AllowedTokens allowed = at.allowed();
         if (allowed.size() < 2) {
             return onlyOne(allowed);
         }
-        double u = filter == null ? 0 : CounterRandom.u(seed, position);
-        int token = topDrawDecides() ? topDraw.token(result, b, r, u, allowed) : NEEDS_LOGITS;
-        return token == NEEDS_LOGITS && result.hasLogits(b, r) ? fullDraw().token(result, b, r, u, allowed) : token;
+        if (result.hasLogits(b, r)) {
+            return fullDraw().token(result, b, r, u, allowed);
+        }
+        return topDrawDecides() ? topDraw.token(result, b, r, u, at) : NEEDS_LOGITS;
     }
 
     private static int onlyOne(AllowedTokens allowed) {
         if (allowed.size() == 0) {
-            throw new InvalidRequestException(
-                    "no token of the model goes on in the response format: it asks for characters that"
-                            + " the model's tokens do not have, or can be read in too many ways at once; make its alternatives differ"
-                            + " earlier, or use another model");
+            throw new InvalidRequestException("no token of the model goes on in the response format: it asks for characters"
+                    + " that the model's tokens do not have, or can be read in too many ways at once; make its alternatives"
+                    + " differ earlier, or use another model");
         }
         return allowed.next(0);
     }

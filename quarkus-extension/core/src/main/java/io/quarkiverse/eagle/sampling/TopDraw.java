@@ -1,7 +1,7 @@
 package io.quarkiverse.eagle.sampling;
 
 import io.quarkiverse.eagle.engine.StepResult;
-import io.quarkiverse.eagle.grammar.AllowedTokens;
+import io.quarkiverse.eagle.grammar.GrammarState;
 
 /**
  * Decides a token from the row's top k and its log_z, when these leave no doubt about what the full logits would decide.
@@ -27,7 +27,7 @@ final class TopDraw {
     private int top;
     /** How many of the top k can be drawn. */
     private int inside;
-    /** Tokens outside the top k that can be drawn. */
+    /** The most tokens outside the top k that can be drawn. */
     private int outside;
     /** How many ranked tokens surely come before all tokens outside the top k. */
     private int known;
@@ -48,9 +48,9 @@ final class TopDraw {
     /**
      * The token, or {@link TokenSampler#NEEDS_LOGITS} in doubt.
      *
-     * @param allowed the tokens that can be drawn, null for all
+     * @param allowed says which tokens can be drawn, null for all
      */
-    int token(StepResult result, int b, int r, double u, AllowedTokens allowed) {
+    int token(StepResult result, int b, int r, double u, GrammarState allowed) {
         rank(result, b, r, allowed);
         if (known == 0) {
             return TokenSampler.NEEDS_LOGITS;
@@ -74,7 +74,7 @@ final class TopDraw {
         return DescendingLogits.idOf(ranked[drawn]);
     }
 
-    private void rank(StepResult result, int b, int r, AllowedTokens allowed) {
+    private void rank(StepResult result, int b, int r, GrammarState allowed) {
         top = Math.min(result.shape().topK(), vocabulary);
         if (ranked.length < top) {
             ranked = new long[top];
@@ -83,7 +83,7 @@ final class TopDraw {
         inside = 0;
         for (int i = 0; i < top; i++) {
             int id = result.topId(b, r, i);
-            if (allowed != null && !allowed.contains(id)) {
+            if (allowed != null && !allowed.allows(id)) {
                 continue;
             }
             float logit = result.topLogit(b, r, i);
@@ -95,7 +95,7 @@ final class TopDraw {
             }
             ranked[at] = entry;
         }
-        outside = (allowed == null ? vocabulary : allowed.size()) - inside;
+        outside = allowed == null || allowed.count() < 0 ? vocabulary - top : allowed.count() - inside;
         known = inside;
         if (penalties != null && outside > 0) {
             float last = result.topLogit(b, r, top - 1);
