@@ -33,6 +33,9 @@ sealed interface Form {
 
     int ANY_NUMBER = Integer.MAX_VALUE;
 
+    /** How often texts are parted by what comes next. */
+    int MOST_COMMON = 100;
+
     static Form bytes(ByteSet set) {
         return new OneByte(set);
     }
@@ -48,10 +51,17 @@ sealed interface Form {
 
     /** One of these texts, which differ and are in ascending order; common beginnings are read once. */
     static Form oneOf(List<String> texts) {
+        return oneOf(texts, 0);
+    }
+
+    private static Form oneOf(List<String> texts, int depth) {
         String first = texts.get(0);
         String last = texts.get(texts.size() - 1);
         if (texts.size() == 1) {
             return text(first);
+        }
+        if (depth == MOST_COMMON) {
+            return choice(texts.stream().map(Form::text).toList());
         }
         int common = 0;
         while (common < first.length() && first.charAt(common) == last.charAt(common)) {
@@ -63,7 +73,7 @@ sealed interface Form {
         for (int to = 1; to <= texts.size(); to++) {
             if (to == texts.size() || next(texts.get(to), begin) != next(texts.get(from), begin)) {
                 List<String> group = texts.subList(from, to).stream().map(text -> text.substring(begin)).toList();
-                rests.add(oneOf(group));
+                rests.add(oneOf(group, depth + 1));
                 from = to;
             }
         }

@@ -29,6 +29,9 @@ final class SchemaReader {
     /** The most that a count may ask for. */
     private static final int MOST_COUNT = 10_000;
 
+    /** Schemas within schemas. */
+    private static final int DEEPEST = 300;
+
     private static final Set<String> ANNOTATIONS = Set.of("title", "description", "default", "examples", "deprecated",
             "readOnly", "writeOnly", "$schema", "$id", "$comment", "$defs", "definitions", "discriminator");
 
@@ -41,6 +44,18 @@ final class SchemaReader {
             "boolean", Set.of(),
             "null", Set.of());
 
+    private static final String DATE = "[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
+            + "|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))";
+    private static final String TIME = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,9})?"
+            + "(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])";
+
+    /** Patterns of formats. Leap days are left out, for they depend on the year. */
+    private static final Map<String, String> FORMATS = Map.of(
+            "date", "^" + DATE + "$",
+            "time", "^" + TIME + "$",
+            "date-time", "^" + DATE + "T" + TIME + "$",
+            "uuid", "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$");
+
     private static final ObjectMapper JSON = JsonMapper.builder()
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
             .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS)
@@ -52,6 +67,7 @@ final class SchemaReader {
     private final JsonNode document;
     /** Rules of the schemas that a {@code $ref} leads to, by its JSON pointer. */
     private final Map<String, Form> references = new HashMap<>();
+    private int depth;
 
     private SchemaReader(Automaton.Builder rules, JsonForms json, JsonNode document) {
         this.rules = rules;
@@ -88,6 +104,17 @@ final class SchemaReader {
 
     /** @param path where the schema stands, for messages */
     private Form read(JsonNode schema, String path) {
+        if (++depth > DEEPEST) {
+            throw wrong(path, "lies more than " + DEEPEST + " schemas and references deep; make it flatter");
+        }
+        try {
+            return described(schema, path);
+        } finally {
+            depth--;
+        }
+    }
+
+    private Form described(JsonNode schema, String path) {
         if (schema.isBoolean()) {
             if (!schema.booleanValue()) {
                 throw wrong(path, "is false, which nothing satisfies; leave the property out");
@@ -262,7 +289,7 @@ final class SchemaReader {
                 members.put(name.asText(), others.isObject() ? shared(others, path + "/additionalProperties") : json.any());
             }
         }
-        if (members.isEmpty() && !(others.isBoolean() && !others.booleanValue())) {
+        if (members.isEmpty() && properties.isMissingNode() && !(others.isBoolean() && !others.booleanValue())) {
             return others.isObject() ? json.map(shared(others, path + "/additionalProperties")) : json.anyObject();
         }
         Form[] forms = new Form[members.size()];
@@ -276,11 +303,27 @@ final class SchemaReader {
     }
 
     private Form string(JsonNode schema, String path) {
-        if (schema.has("pattern") || schema.has("format")) {
-            throw wrong(path,
-                    "has " + (schema.has("pattern") ? "pattern" : "format") + ", which is not supported; leave it out");
+        for (String keyword : List.of("pattern", "format")) {
+            if (schema.has(keyword)) {
+                for (String other : List.of("format", "minLength", "maxLength")) {
+                    if (schema.has(other) && !other.equals(keyword)) {
+                        throw wrong(path, "has " + other + " beside " + keyword + ", which is not supported; leave one out");
+                    }
+                }
+                return PatternReader.read(keyword.equals("pattern") ? schema.get(keyword).asText()
+                        : format(schema.get(keyword).asText(), path), path, rules);
+            }
         }
         return json.string(count(schema, "minLength", 0, path), most(schema, "minLength", "maxLength", path));
+    }
+
+    private static String format(String format, String path) {
+        String pattern = FORMATS.get(format);
+        if (pattern == null) {
+            throw wrong(path, "has format " + format + ", which is not supported; there are "
+                    + String.join(", ", new TreeSet<>(FORMATS.keySet())));
+        }
+        return pattern;
     }
 
     private Form shared(JsonNode schema, String path) {

@@ -20,7 +20,9 @@ public final class TokenGrammar {
     private static final int MANY_FRAMES = 200_000;
 
     /** Ways to read one text at once; where a schema needs more it is too ambiguous, and the text does not go on that way. */
-    private static final int MOST_THREADS = 2048;
+    private static final int MOST_THREADS = 1024;
+
+    private static final int TABLE_BITS = 11;
 
     private final Automaton automaton;
     private final TokenTrie trie;
@@ -36,7 +38,11 @@ public final class TokenGrammar {
     private int[] below = new int[64];
     private volatile int frameCount = 1;
 
+    /** What the step in progress has found: in order, and by hash, where entries of another round do not count. */
     private long[] found = new long[64];
+    private final long[] table = new long[1 << TABLE_BITS];
+    private final int[] marks = new int[table.length];
+    private int round = 1;
     private int foundCount;
     private boolean complete;
     private boolean tooMany;
@@ -132,6 +138,7 @@ public final class TokenGrammar {
     }
 
     private void begin() {
+        round++;
         foundCount = 0;
         complete = false;
         tooMany = false;
@@ -165,10 +172,12 @@ public final class TokenGrammar {
 
     /** False when it was found before. */
     private boolean find(long thread) {
-        for (int i = 0; i < foundCount; i++) {
-            if (found[i] == thread) {
+        int slot = (int) (thread * 0x9E3779B97F4A7C15L >>> 64 - TABLE_BITS);
+        while (marks[slot] == round) {
+            if (table[slot] == thread) {
                 return false;
             }
+            slot = slot + 1 & table.length - 1;
         }
         if (foundCount == MOST_THREADS) {
             tooMany = true;
@@ -177,6 +186,8 @@ public final class TokenGrammar {
         if (foundCount == found.length) {
             found = Arrays.copyOf(found, 2 * foundCount);
         }
+        table[slot] = thread;
+        marks[slot] = round;
         found[foundCount++] = thread;
         return true;
     }

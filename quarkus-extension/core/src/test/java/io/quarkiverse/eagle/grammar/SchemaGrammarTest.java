@@ -3,12 +3,15 @@ package io.quarkiverse.eagle.grammar;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.Random;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import io.quarkiverse.eagle.InvalidRequestException;
 import io.quarkiverse.eagle.ResponseFormat;
@@ -66,6 +69,13 @@ class SchemaGrammarTest {
             "{\"type\":\"object\",\"additionalProperties\":false} | {\"a\":1} | false",
             "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"null\"}} | {\"a\":null, \"b\":null} | true",
             "{\"allOf\":[{\"type\":\"null\"}]} | null | true",
+            "{\"type\":\"string\",\"format\":\"date\"} | \"2026-12-31\" | true",
+            "{\"type\":\"string\",\"format\":\"date\"} | \"2026-11-31\" | false",
+            "{\"type\":\"string\",\"format\":\"date-time\"} | \"2026-02-28T23:59:59.5+01:00\" | true",
+            "{\"type\":\"string\",\"format\":\"uuid\"} | \"123e4567-e89b-12d3-a456-426614174000\" | true",
+            "{\"type\":\"string\",\"pattern\":\"^a.c$\"} | \"a\\\"c\" | true",
+            "{\"type\":\"string\",\"pattern\":\"b\"} | \"abc\" | true",
+            "{\"type\":\"string\",\"pattern\":\"^b\"} | \"abc\" | false",
             "{\"$ref\":\"#/definitions/a~1b\",\"definitions\":{\"a/b\":{\"type\":\"null\"}}} | null | true",
     })
     void keepsTheSchema(String schema, String document, boolean accepted) {
@@ -79,7 +89,14 @@ class SchemaGrammarTest {
             "{\"not\":{}} | has not",
             "{\"if\":{}} | has if",
             "{\"type\":\"number\",\"multipleOf\":2} | multipleOf",
-            "{\"type\":\"string\",\"pattern\":\"a\"} | pattern",
+            "{\"type\":\"string\",\"pattern\":\"(?=a)\"} | (?=",
+            "{\"type\":\"string\",\"pattern\":\"\\\\bx\"} | \\b",
+            "{\"type\":\"string\",\"pattern\":\"a**\"} | '*'",
+            "{\"type\":\"string\",\"pattern\":\"(a\"} | no )",
+            "{\"type\":\"string\",\"pattern\":\"a{2,1}\"} | at least 2",
+            "{\"type\":\"string\",\"pattern\":\"a{9999}\"} | 9999",
+            "{\"type\":\"string\",\"pattern\":\"a\",\"maxLength\":3} | maxLength beside pattern",
+            "{\"type\":\"string\",\"format\":\"hostname\"} | format hostname",
             "{\"type\":\"string\",\"minimum\":2} | minimum",
             "{\"type\":\"text\"} | type \"text\"",
             "{\"anyOf\":[{}],\"properties\":{}} | properties beside anyOf",
@@ -102,6 +119,37 @@ class SchemaGrammarTest {
     void refusesWhatItCannotKeepByNameAndPlace(String schema, String named) {
         assertThatThrownBy(() -> TokenGrammars.automaton(ResponseFormat.jsonSchema(schema)))
                 .isInstanceOf(InvalidRequestException.class).hasMessageContaining(named);
+    }
+
+    /** Strings that a pattern finds nothing in are not accepted, and some that it finds something in are. */
+    @ParameterizedTest
+    @ValueSource(strings = { "^[a-c]+$", "a|^b$|c{2,3}", "^(?:ab?|[^a-y])*$", "^\\\\d{2}-\\\\w\\\\s?$", "^[é-\uD83D\uDE00]$",
+            "^\\\\S+\\\\.x$",
+            "^[\\\\u4e00-\\\\u9fff]{1,2}|\\\\n$", "^[-a]$" })
+    void aPatternIsFound(String pattern) {
+        GrammarState start = Texts.start("{\"type\":\"string\",\"pattern\":\"" + pattern + "\"}");
+        Pattern regex = Pattern.compile(pattern.replace("\\\\", "\\"));
+        Random random = new Random(pattern.hashCode());
+        String[] pieces = { "a", "b", "c", "ab", "z", "0", "12", "-", "_", " ", ".x", "é", "世", "\uD83D\uDE00", "\\n", "\\\"",
+                "\\\\" };
+        int found = 0;
+        for (int i = 0; i < 20_000; i++) {
+            StringBuilder text = new StringBuilder();
+            for (int j = random.nextInt(6); j > 0; j--) {
+                text.append(pieces[random.nextInt(pieces.length)]);
+            }
+            String value = text.toString().replace("\\\\", "\u0001").replace("\\n", "\n").replace("\\\"", "\"")
+                    .replace("\u0001", "\\");
+            boolean accepted = Texts.accepts(start, "\"" + text + "\"");
+            boolean matches = regex.matcher(value).find();
+            if (value.contains("\n")) { // control characters are in no negated set, and Java's $ also stands before a last line feed
+                assertThat(matches || !accepted).as(value).isTrue();
+            } else {
+                assertThat(accepted).as(value).isEqualTo(matches);
+            }
+            found += accepted ? 1 : 0;
+        }
+        assertThat(found).isPositive();
     }
 
     @Test
@@ -140,6 +188,11 @@ class SchemaGrammarTest {
         assertThat(Texts.accepts(optional, "{\"p250\":\"y\",\"p7\":\"x\"}")).isFalse();
         String values = IntStream.range(0, 5000).mapToObj(i -> "\"value " + i + "\"").collect(Collectors.joining(","));
         assertThat(Texts.accepts(Texts.start("{\"enum\":[" + values + "]}"), "\"value 4711\"")).isTrue();
+        String nested = "{\"items\":".repeat(400) + "{}" + "}".repeat(400);
+        assertThatThrownBy(() -> Texts.start(nested)).isInstanceOf(InvalidRequestException.class)
+                .hasMessageContaining("300 schemas");
+        String growing = IntStream.range(0, 500).mapToObj(i -> "\"" + "a".repeat(i) + "\"").collect(Collectors.joining(","));
+        assertThat(Texts.accepts(Texts.start("{\"enum\":[" + growing + "]}"), "\"" + "a".repeat(400) + "\"")).isTrue();
         GrammarState counted = Texts.start("{\"type\":\"array\",\"maxItems\":10000,\"items\":{\"type\":\"integer\"}}");
         assertThat(Texts.accepts(counted, "[" + "1,".repeat(9_999) + "1]")).isTrue();
         assertThat(Texts.accepts(counted, "[" + "1,".repeat(10_000) + "1]")).isFalse();
