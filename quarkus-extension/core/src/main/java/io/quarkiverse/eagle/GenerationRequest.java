@@ -15,14 +15,16 @@ public final class GenerationRequest {
     private final int[] tokenIds;
     private final GenerationOptions options;
     private final String tenant;
+    private final ToolUse tools;
 
     private GenerationRequest(List<ChatMessage> messages, String text, int[] tokenIds, GenerationOptions options,
-            String tenant) {
+            String tenant, ToolUse tools) {
         this.messages = messages;
         this.text = text;
         this.tokenIds = tokenIds;
         this.options = Objects.requireNonNull(options, "options");
         this.tenant = tenant;
+        this.tools = tools;
     }
 
     /** A single question of a user, through the model's chat template. */
@@ -32,21 +34,22 @@ public final class GenerationRequest {
 
     /** A chat, through the model's chat template. */
     public static GenerationRequest chat(List<ChatMessage> messages) {
-        return new GenerationRequest(List.copyOf(messages), null, null, GenerationOptions.defaults(), null);
+        return new GenerationRequest(List.copyOf(messages), null, null, GenerationOptions.defaults(), null, null);
     }
 
     /** Raw text, without the chat template. */
     public static GenerationRequest raw(String text) {
-        return new GenerationRequest(null, Objects.requireNonNull(text, "text"), null, GenerationOptions.defaults(), null);
+        return new GenerationRequest(null, Objects.requireNonNull(text, "text"), null, GenerationOptions.defaults(), null,
+                null);
     }
 
     /** Token ids of the model's own vocabulary, taken as they are. */
     public static GenerationRequest tokens(int... ids) {
-        return new GenerationRequest(null, null, ids.clone(), GenerationOptions.defaults(), null);
+        return new GenerationRequest(null, null, ids.clone(), GenerationOptions.defaults(), null, null);
     }
 
     public GenerationRequest with(GenerationOptions options) {
-        return new GenerationRequest(messages, text, tokenIds, options, tenant);
+        return new GenerationRequest(messages, text, tokenIds, options, tenant, tools);
     }
 
     /**
@@ -56,7 +59,25 @@ public final class GenerationRequest {
      * @param tenant a name, null for none
      */
     public GenerationRequest forTenant(String tenant) {
-        return new GenerationRequest(messages, text, tokenIds, options, tenant);
+        return new GenerationRequest(messages, text, tokenIds, options, tenant, tools);
+    }
+
+    /**
+     * The same with tools that the model may ask for; a chat only. Where a call is required, the options' response format must
+     * be text.
+     *
+     * @param tools null for none
+     */
+    public GenerationRequest withTools(ToolUse tools) {
+        if (tools != null && text != null) {
+            throw new InvalidRequestException("tools are offered in a chat; send messages instead of raw text");
+        }
+        return new GenerationRequest(messages, text, tokenIds, options, tenant, tools);
+    }
+
+    /** The tools, or null. */
+    public ToolUse tools() {
+        return tools;
     }
 
     /** The chat, or null when the request is raw text or tokens. */

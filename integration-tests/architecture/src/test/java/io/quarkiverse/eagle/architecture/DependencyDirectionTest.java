@@ -33,6 +33,7 @@ class DependencyDirectionTest {
     private static final String SAMPLING = ROOT + ".sampling";
     private static final String TEXT = ROOT + ".text";
     private static final String GRAMMAR = ROOT + ".grammar";
+    private static final String TOOLS = ROOT + ".tools";
     private static final String DECODE = ROOT + ".decode";
     private static final String ONNX_RUNTIME = ROOT + ".onnxruntime";
     private static final String TRITON = ROOT + ".triton";
@@ -48,7 +49,7 @@ class DependencyDirectionTest {
     private static final String OPENAI = ROOT + ".openai";
     private static final String OPENAI_DEPLOYMENT = ROOT + ".openai.deployment";
 
-    private static final String[] CORE = { ROOT, BUNDLE, ENGINE, TREE, DRAFT, SAMPLING, TEXT, GRAMMAR, DECODE };
+    private static final String[] CORE = { ROOT, BUNDLE, ENGINE, TREE, DRAFT, SAMPLING, TEXT, GRAMMAR, TOOLS, DECODE };
 
     private static final JavaClasses ALL = new ClassFileImporter()
             .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
@@ -77,6 +78,7 @@ class DependencyDirectionTest {
                 Arguments.of(ENGINE, List.of()),
                 Arguments.of(TEXT, List.of(ROOT)),
                 Arguments.of(GRAMMAR, List.of(ROOT, TEXT)),
+                Arguments.of(TOOLS, List.of(ROOT)),
                 Arguments.of(SAMPLING, List.of(ROOT, ENGINE, GRAMMAR)),
                 Arguments.of(TREE, List.of(ENGINE, SAMPLING, GRAMMAR)),
                 Arguments.of(DRAFT, List.of(ROOT, BUNDLE, ENGINE, TREE, GRAMMAR)),

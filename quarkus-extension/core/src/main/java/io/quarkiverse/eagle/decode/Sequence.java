@@ -18,6 +18,7 @@ import io.quarkiverse.eagle.grammar.GrammarState;
 import io.quarkiverse.eagle.sampling.TokenSampler;
 import io.quarkiverse.eagle.text.IncrementalDetokenizer;
 import io.quarkiverse.eagle.text.StopMatcher;
+import io.quarkiverse.eagle.tools.ToolCallFinder;
 import io.quarkiverse.eagle.tree.DraftTree;
 
 /**
@@ -34,6 +35,8 @@ final class Sequence implements Draftable {
     private final TokenSampler sampler;
     private final IncrementalDetokenizer detokenizer;
     private final StopMatcher stops;
+    /** Null when no tools are offered. */
+    private final ToolCallFinder tools;
     private final TokenStream stream;
     private final CycleListener cycles;
     private final int promptLength;
@@ -69,8 +72,9 @@ final class Sequence implements Draftable {
     private boolean finished;
 
     Sequence(int[] prompt, GenerationOptions options, long seed, Drafter drafter, TokenSampler sampler,
-            IncrementalDetokenizer detokenizer, StopMatcher stops, TokenStream stream, CycleListener cycles,
-            EngineShape shape, String tenant) {
+            IncrementalDetokenizer detokenizer, StopMatcher stops, ToolCallFinder tools, TokenStream stream,
+            CycleListener cycles, EngineShape shape, String tenant) {
+        this.tools = tools;
         this.tenant = tenant;
         this.options = options;
         this.seed = seed;
@@ -295,6 +299,7 @@ final class Sequence implements Draftable {
             piece += finishText();
         }
         FinishReason reason = ends || stops.stopped() ? FinishReason.STOP : full ? FinishReason.LENGTH : null;
+        piece = withoutCalls(piece, reason != null);
         text.append(piece);
         float logprob = options.logprobs() > 0 ? sampler.logprob(result, b, row, token) : Float.NaN;
         emit(token, piece, logprob, alternatives(result, b, row), reason);
@@ -303,6 +308,14 @@ final class Sequence implements Draftable {
 
     private String finishText() {
         return stops.push(detokenizer.finish()) + stops.finish();
+    }
+
+    private String withoutCalls(String piece, boolean last) {
+        if (tools == null) {
+            return piece;
+        }
+        String certain = tools.push(piece);
+        return last ? certain + tools.finish() : certain;
     }
 
     private List<GeneratedToken.Alternative> alternatives(StepResult result, int b, int row) {
@@ -329,7 +342,7 @@ final class Sequence implements Draftable {
 
     /** Ends the generation between cycles, for a reason that no token gives. */
     void end(FinishReason reason) {
-        String piece = finishText();
+        String piece = withoutCalls(finishText(), true);
         text.append(piece);
         finished = true;
         stream.emit(new GeneratedToken(length - promptLength, -1, piece, Float.NaN, List.of(), result(reason)));
@@ -351,6 +364,6 @@ final class Sequence implements Draftable {
         long first = firstTokenAt == 0 ? now : firstTokenAt;
         return new GenerationResult(text.toString(), Arrays.copyOfRange(tokens, promptLength, length), reason,
                 drafter.name(), promptLength, cachedTokens, cycleCount, Duration.ofNanos(now - startedAt),
-                Duration.ofNanos(first - startedAt), seed);
+                Duration.ofNanos(first - startedAt), seed, tools == null ? List.of() : tools.calls());
     }
 }

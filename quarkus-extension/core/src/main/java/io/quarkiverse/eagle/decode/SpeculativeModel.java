@@ -1,6 +1,7 @@
 package io.quarkiverse.eagle.decode;
 
 import java.security.SecureRandom;
+import java.util.List;
 import java.util.concurrent.Flow;
 import java.util.function.Supplier;
 
@@ -30,6 +31,8 @@ import io.quarkiverse.eagle.text.IncrementalDetokenizer;
 import io.quarkiverse.eagle.text.StopMatcher;
 import io.quarkiverse.eagle.text.TokenBytes;
 import io.quarkiverse.eagle.text.Tokenizer;
+import io.quarkiverse.eagle.tools.ToolCallFinder;
+import io.quarkiverse.eagle.tools.ToolForm;
 import io.quarkiverse.eagle.tree.TreeVerifier;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
@@ -49,6 +52,7 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     private final EnginePair engines;
     private final Tokenizer tokenizer;
     private final ChatTemplate template;
+    private final ToolForm toolForm;
     private final TokenGrammars grammars;
     private final ModelOptions options;
     private final Drafters drafters;
@@ -84,6 +88,7 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         this.options = options;
         this.tokenizer = text.tokenizer();
         this.template = text.template();
+        this.toolForm = ToolForm.of(template.source());
         this.grammars = new TokenGrammars(() -> TokenBytes.load(bundle.tokenizer()),
                 manifest.eosIds().stream().mapToInt(Integer::intValue).toArray(), manifest.model().vocabulary());
         this.targetCosts = new StepCosts(cost("target", engines.target(), engines.target().shape().maxRows()));
@@ -191,7 +196,8 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
             if (request.messages().isEmpty()) {
                 throw new InvalidRequestException("the chat has no messages; send at least one");
             }
-            ids = tokenizer.encode(template.render(request.messages(), true), false);
+            ids = tokenizer.encode(template.render(toolForm.messages(request.messages(), request.tools()), true,
+                    request.tools() == null || toolForm == ToolForm.TOLD ? List.of() : request.tools().tools()), false);
         } else {
             ids = tokenizer.encode(request.text(), true);
         }
@@ -207,12 +213,24 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     }
 
     /**
-     * Fails as {@link #stream} would for a format that cannot be kept.
+     * Fails as {@link #stream} would for a format that cannot be kept, that of a required tool call included.
      *
      * @throws InvalidRequestException says what of the format cannot be kept
      */
-    public void requireFormat(ResponseFormat format) {
-        grammars.start(format);
+    public void requireFormat(GenerationRequest request) {
+        grammars.start(format(request));
+    }
+
+    private ResponseFormat format(GenerationRequest request) {
+        ResponseFormat asked = request.options().format();
+        if (request.tools() == null || !request.tools().required()) {
+            return asked;
+        }
+        if (!(asked instanceof ResponseFormat.Text)) {
+            throw new InvalidRequestException("a tool has to be called, and the answer is to have a format of its own; leave"
+                    + " one of them out");
+        }
+        return toolForm.required(request.tools());
     }
 
     /** The text of tokens, special ones included; bytes that make no character alone become U+FFFD. */
@@ -235,9 +253,10 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
             DecodeLoop waker = loop;
             stream = new TokenStream(subscriber, options.emission(), waker::wake);
             sequence = new Sequence(prompt, generation, seed, drafter,
-                    new TokenSampler(generation, seed, manifest.model().vocabulary(), grammars.start(generation.format())),
-                    new IncrementalDetokenizer(tokenizer),
-                    new StopMatcher(generation.stop()), stream, cycles, engines.target().shape(), request.tenant());
+                    new TokenSampler(generation, seed, manifest.model().vocabulary(), grammars.start(format(request))),
+                    new IncrementalDetokenizer(tokenizer), new StopMatcher(generation.stop()),
+                    request.tools() == null ? null : new ToolCallFinder(request.tools()), stream, cycles,
+                    engines.target().shape(), request.tenant());
         } catch (RuntimeException e) {
             subscriber.onSubscribe(new Rejected());
             subscriber.onError(e);
