@@ -65,7 +65,8 @@ final class AnswerJson {
         if (result.finishReason() == FinishReason.DEADLINE) {
             throw RequestError.deadlinePassed();
         }
-        return result.finishReason().json();
+        return result.finishReason() == FinishReason.STOP && !result.toolCalls().isEmpty() ? "tool_calls"
+                : result.finishReason().json();
     }
 
     private ObjectNode envelope(String object) {
