@@ -76,18 +76,16 @@ public final class TokenGrammars {
     static Automaton automaton(ResponseFormat format) {
         Automaton.Builder rules = new Automaton.Builder();
         int root = rules.declare();
-        rules.define(root, form(format, rules, new JsonForms(rules), true));
+        rules.define(root, form(format, rules, new JsonForms(rules)));
         return rules.build(root);
     }
 
-    /** @param first whether the model may begin with a space */
-    private static Form form(ResponseFormat format, Automaton.Builder rules, JsonForms json, boolean first) {
+    private static Form form(ResponseFormat format, Automaton.Builder rules, JsonForms json) {
         if (format instanceof ResponseFormat.Enclosed enclosed) {
-            return Form.sequence(Form.text(enclosed.before()), form(enclosed.document(), rules, json, false),
+            return Form.sequence(Form.text(enclosed.before()), form(enclosed.document(), rules, json),
                     Form.text(enclosed.after()));
         }
-        Form document = format instanceof ResponseFormat.JsonSchema schema ? SchemaReader.read(schema.schema(), rules, json)
+        return format instanceof ResponseFormat.JsonSchema schema ? SchemaReader.read(schema.schema(), rules, json)
                 : json.anyObject();
-        return first ? Form.sequence(JsonForms.SPACE, document) : document;
     }
 }

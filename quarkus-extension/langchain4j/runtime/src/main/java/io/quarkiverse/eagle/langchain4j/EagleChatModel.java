@@ -8,8 +8,8 @@ import java.util.concurrent.ExecutionException;
 import org.jboss.logging.Logger;
 
 import dev.langchain4j.exception.InternalServerException;
-import dev.langchain4j.model.chat.ChatModel;
 import dev.langchain4j.model.chat.Capability;
+import dev.langchain4j.model.chat.ChatModel;
 import dev.langchain4j.model.chat.listener.ChatModelListener;
 import dev.langchain4j.model.chat.request.ChatRequest;
 import dev.langchain4j.model.chat.request.ChatRequestParameters;

@@ -5,8 +5,8 @@ import java.util.Set;
 
 import org.jboss.logging.Logger;
 
-import dev.langchain4j.model.chat.StreamingChatModel;
 import dev.langchain4j.model.chat.Capability;
+import dev.langchain4j.model.chat.StreamingChatModel;
 import dev.langchain4j.model.chat.listener.ChatModelListener;
 import dev.langchain4j.model.chat.request.ChatRequest;
 import dev.langchain4j.model.chat.request.ChatRequestParameters;
