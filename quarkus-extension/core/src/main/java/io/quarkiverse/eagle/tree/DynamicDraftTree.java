@@ -44,6 +44,9 @@ public final class DynamicDraftTree {
      * @param grammar where the answer stands in its grammar: candidates that it does not allow are left out; null for none
      */
     public void begin(GrammarState grammar) {
+        if (root != null) {
+            Arrays.fill(states, 0, Math.min(size, states.length), null); // the grammar may not be needed any more
+        }
         root = grammar;
         size = 0;
         levelStart = 0;

@@ -1,5 +1,7 @@
 package io.quarkiverse.eagle.tree;
 
+import java.util.Arrays;
+
 import io.quarkiverse.eagle.grammar.GrammarState;
 
 /** Takes what a grammar does not allow out of draft trees: it could never be accepted. Reused; not thread-safe. */
@@ -18,6 +20,7 @@ public final class TreePruner {
             states[node] = kept[node] ? before.after(tree.token(node)) : null;
             whole &= kept[node];
         }
+        Arrays.fill(states, 0, tree.size(), null); // the grammar may not be needed any more
         if (!whole) {
             tree.retain(kept);
         }
