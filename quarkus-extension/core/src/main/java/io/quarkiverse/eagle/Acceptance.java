@@ -19,6 +19,7 @@ public enum Acceptance {
      * <p>
      * A request that names its seed repeats its text: its chains have a fixed length then, the budget's where it brings one.
      * The chains of a request without a seed adapt to measured times, so the seed that is drawn for it does not repeat it.
+     * Answers that are held to a format are coupled: a model's default gives way, a request that asks for both is refused.
      */
     REJECTION
 }

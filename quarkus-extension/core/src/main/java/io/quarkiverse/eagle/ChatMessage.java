@@ -1,18 +1,25 @@
 package io.quarkiverse.eagle;
 
+import java.util.List;
 import java.util.Objects;
 
 /**
  * One message of a chat, in the words of the model's own template.
  *
- * @param role {@code system}, {@code user} or {@code assistant}, or another role that the template knows
+ * @param role {@code system}, {@code user}, {@code assistant} or {@code tool}, or another role that the template knows
  * @param content the text
+ * @param toolCalls what an assistant asked for
  */
-public record ChatMessage(String role, String content) {
+public record ChatMessage(String role, String content, List<ToolCall> toolCalls) {
 
     public ChatMessage {
         Objects.requireNonNull(role, "role");
         Objects.requireNonNull(content, "content");
+        toolCalls = toolCalls == null ? List.of() : List.copyOf(toolCalls);
+    }
+
+    public ChatMessage(String role, String content) {
+        this(role, content, List.of());
     }
 
     public static ChatMessage system(String content) {
@@ -25,5 +32,15 @@ public record ChatMessage(String role, String content) {
 
     public static ChatMessage assistant(String content) {
         return new ChatMessage("assistant", content);
+    }
+
+    /** An assistant's wish for calls, with what it said beside them. */
+    public static ChatMessage assistant(String content, List<ToolCall> toolCalls) {
+        return new ChatMessage("assistant", content, toolCalls);
+    }
+
+    /** What a tool gave back. */
+    public static ChatMessage tool(String result) {
+        return new ChatMessage("tool", result);
     }
 }

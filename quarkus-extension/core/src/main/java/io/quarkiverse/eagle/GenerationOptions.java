@@ -26,16 +26,19 @@ import java.util.Objects;
  * @param deadline time after which generation ends with {@link FinishReason#DEADLINE}, null for none
  * @param acceptance how drafted tokens are accepted, null for the model's default; {@link Acceptance#REJECTION} is refused with
  *        another drafter than {@code speculative}
+ * @param format what the answer has to look like
  */
 public record GenerationOptions(int maxTokens, double temperature, int topK, double topP, double minP,
         double repetitionPenalty, double presencePenalty, double frequencyPenalty, Long seed, List<String> stop,
-        int logprobs, String drafter, TreeBudget budget, Duration deadline, Acceptance acceptance) {
+        int logprobs, String drafter, TreeBudget budget, Duration deadline, Acceptance acceptance,
+        ResponseFormat format) {
 
     private static final GenerationOptions DEFAULTS = new GenerationOptions(0, 0, 0, 1, 0, 1, 0, 0, null, List.of(), 0,
-            null, null, null, null);
+            null, null, null, null, ResponseFormat.text());
 
     public GenerationOptions {
         stop = List.copyOf(Objects.requireNonNull(stop, "stop"));
+        Objects.requireNonNull(format, "format");
         require(maxTokens >= 0, "max tokens is " + maxTokens + "; it must be at least 1");
         require(temperature >= 0 && Double.isFinite(temperature),
                 "temperature is " + temperature + "; it must be 0 (greedy) or a positive number");
@@ -71,67 +74,72 @@ public record GenerationOptions(int maxTokens, double temperature, int topK, dou
     public GenerationOptions withMaxTokens(int value) {
         require(value >= 1, "max tokens is " + value + "; it must be at least 1");
         return new GenerationOptions(value, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline, acceptance);
+                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline, acceptance, format);
     }
 
     public GenerationOptions withTemperature(double value) {
         return new GenerationOptions(maxTokens, value, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline, acceptance);
+                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline, acceptance, format);
     }
 
     public GenerationOptions withTopK(int value) {
         return new GenerationOptions(maxTokens, temperature, value, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline, acceptance);
+                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline, acceptance, format);
     }
 
     public GenerationOptions withTopP(double value) {
         return new GenerationOptions(maxTokens, temperature, topK, value, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline, acceptance);
+                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline, acceptance, format);
     }
 
     public GenerationOptions withMinP(double value) {
         return new GenerationOptions(maxTokens, temperature, topK, topP, value, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline, acceptance);
+                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline, acceptance, format);
     }
 
     public GenerationOptions withPenalties(double repetition, double presence, double frequency) {
         return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetition, presence, frequency, seed, stop,
-                logprobs, drafter, budget, deadline, acceptance);
+                logprobs, drafter, budget, deadline, acceptance, format);
     }
 
     public GenerationOptions withSeed(Long value) {
         return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, value, stop, logprobs, drafter, budget, deadline, acceptance);
+                frequencyPenalty, value, stop, logprobs, drafter, budget, deadline, acceptance, format);
     }
 
     public GenerationOptions withStop(List<String> value) {
         return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, value, logprobs, drafter, budget, deadline, acceptance);
+                frequencyPenalty, seed, value, logprobs, drafter, budget, deadline, acceptance, format);
     }
 
     public GenerationOptions withLogprobs(int value) {
         return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, value, drafter, budget, deadline, acceptance);
+                frequencyPenalty, seed, stop, value, drafter, budget, deadline, acceptance, format);
     }
 
     public GenerationOptions withDrafter(String value) {
         return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, logprobs, value, budget, deadline, acceptance);
+                frequencyPenalty, seed, stop, logprobs, value, budget, deadline, acceptance, format);
     }
 
     public GenerationOptions withBudget(TreeBudget value) {
         return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, logprobs, drafter, value, deadline, acceptance);
+                frequencyPenalty, seed, stop, logprobs, drafter, value, deadline, acceptance, format);
     }
 
     public GenerationOptions withDeadline(Duration value) {
         return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, logprobs, drafter, budget, value, acceptance);
+                frequencyPenalty, seed, stop, logprobs, drafter, budget, value, acceptance, format);
     }
 
     public GenerationOptions withAcceptance(Acceptance value) {
         return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
-                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline, value);
+                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline, value, format);
+    }
+
+    public GenerationOptions withFormat(ResponseFormat value) {
+        return new GenerationOptions(maxTokens, temperature, topK, topP, minP, repetitionPenalty, presencePenalty,
+                frequencyPenalty, seed, stop, logprobs, drafter, budget, deadline, acceptance, value);
     }
 
     private static void require(boolean holds, String message) {

@@ -1,6 +1,7 @@
 package io.quarkiverse.eagle;
 
 import java.time.Duration;
+import java.util.List;
 
 /**
  * A finished generation.
@@ -15,9 +16,10 @@ import java.time.Duration;
  * @param duration from the start of the prompt's first step to the last token
  * @param timeToFirstToken from the start of the prompt's first step to the first token
  * @param seed the seed of the draws, also when it was drawn for the request
+ * @param toolCalls calls of offered tools that the model asks for; they are not part of the text
  */
 public record GenerationResult(String text, int[] tokenIds, FinishReason finishReason, String drafter, int promptTokens,
-        int cachedTokens, int cycles, Duration duration, Duration timeToFirstToken, long seed) {
+        int cachedTokens, int cycles, Duration duration, Duration timeToFirstToken, long seed, List<ToolCall> toolCalls) {
 
     public int completionTokens() {
         return tokenIds.length;

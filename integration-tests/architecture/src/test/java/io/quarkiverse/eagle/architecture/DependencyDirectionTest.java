@@ -32,6 +32,8 @@ class DependencyDirectionTest {
     private static final String DRAFT = ROOT + ".draft";
     private static final String SAMPLING = ROOT + ".sampling";
     private static final String TEXT = ROOT + ".text";
+    private static final String GRAMMAR = ROOT + ".grammar";
+    private static final String TOOLS = ROOT + ".tools";
     private static final String DECODE = ROOT + ".decode";
     private static final String ONNX_RUNTIME = ROOT + ".onnxruntime";
     private static final String TRITON = ROOT + ".triton";
@@ -47,7 +49,7 @@ class DependencyDirectionTest {
     private static final String OPENAI = ROOT + ".openai";
     private static final String OPENAI_DEPLOYMENT = ROOT + ".openai.deployment";
 
-    private static final String[] CORE = { ROOT, BUNDLE, ENGINE, TREE, DRAFT, SAMPLING, TEXT, DECODE };
+    private static final String[] CORE = { ROOT, BUNDLE, ENGINE, TREE, DRAFT, SAMPLING, TEXT, GRAMMAR, TOOLS, DECODE };
 
     private static final JavaClasses ALL = new ClassFileImporter()
             .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
@@ -75,9 +77,11 @@ class DependencyDirectionTest {
                 Arguments.of(BUNDLE, List.of()),
                 Arguments.of(ENGINE, List.of()),
                 Arguments.of(TEXT, List.of(ROOT)),
-                Arguments.of(SAMPLING, List.of(ROOT, ENGINE)),
-                Arguments.of(TREE, List.of(ENGINE, SAMPLING)),
-                Arguments.of(DRAFT, List.of(ROOT, BUNDLE, ENGINE, TREE)),
+                Arguments.of(GRAMMAR, List.of(ROOT, TEXT)),
+                Arguments.of(TOOLS, List.of(ROOT)),
+                Arguments.of(SAMPLING, List.of(ROOT, ENGINE, GRAMMAR)),
+                Arguments.of(TREE, List.of(ENGINE, SAMPLING, GRAMMAR)),
+                Arguments.of(DRAFT, List.of(ROOT, BUNDLE, ENGINE, TREE, GRAMMAR)),
                 Arguments.of(DECODE, List.of(CORE)),
                 Arguments.of(ONNX_RUNTIME, List.of(CORE)),
                 Arguments.of(TRITON, List.of(BUNDLE, ENGINE, TRITON_CLIENT)),

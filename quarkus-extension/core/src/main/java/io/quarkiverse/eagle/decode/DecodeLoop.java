@@ -28,6 +28,7 @@ import io.quarkiverse.eagle.engine.Steps;
 import io.quarkiverse.eagle.sampling.TokenSampler;
 import io.quarkiverse.eagle.tree.DraftTree;
 import io.quarkiverse.eagle.tree.RejectionVerifier;
+import io.quarkiverse.eagle.tree.TreePruner;
 import io.quarkiverse.eagle.tree.TreeVerifier;
 import io.quarkiverse.eagle.tree.Verifier;
 
@@ -81,6 +82,7 @@ final class DecodeLoop implements Runnable {
     private final List<Sequence> stepping = new ArrayList<>();
     private final TreeVerifier treeVerifier = new TreeVerifier();
     private final RejectionVerifier rejectionVerifier = new RejectionVerifier();
+    private final TreePruner pruner = new TreePruner();
     private final int[] accepted = new int[DraftTree.MAX_NODES + 1];
     private final int[] acceptedNodes = new int[DraftTree.MAX_NODES + 1];
     private final int[] emitted = new int[DraftTree.MAX_NODES + 1];
@@ -615,6 +617,7 @@ final class DecodeLoop implements Runnable {
         byDrafter.forEach((drafter, sequences) -> {
             if (!sequences.isEmpty()) {
                 drafter.propose(sequences);
+                prune(drafter, sequences);
             }
         });
         int first = decoding.get(0).slot();
@@ -643,6 +646,14 @@ final class DecodeLoop implements Runnable {
         int keptRows = keep;
         for (Sequence sequence : decoding) {
             onItsOwn(sequence, () -> accept(sequence, sequence.slot() - first, keptRows));
+        }
+    }
+
+    private void prune(Drafter drafter, List<Sequence> sequences) {
+        for (Sequence sequence : sequences) {
+            if (sequence.grammar() != null && !drafter.readsItsNodes()) {
+                pruner.prune(sequence.tree(), sequence.grammar());
+            }
         }
     }
 

@@ -17,9 +17,11 @@ import io.quarkiverse.eagle.draft.Draftable;
 import io.quarkiverse.eagle.draft.Drafter;
 import io.quarkiverse.eagle.engine.EngineShape;
 import io.quarkiverse.eagle.engine.StepResult;
+import io.quarkiverse.eagle.grammar.GrammarState;
 import io.quarkiverse.eagle.sampling.TokenSampler;
 import io.quarkiverse.eagle.text.IncrementalDetokenizer;
 import io.quarkiverse.eagle.text.StopMatcher;
+import io.quarkiverse.eagle.tools.ToolCallFinder;
 import io.quarkiverse.eagle.tree.DraftTree;
 import io.quarkiverse.eagle.tree.DraftedChain;
 
@@ -40,6 +42,8 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
     private final DraftedChain chain;
     private final IncrementalDetokenizer detokenizer;
     private final StopMatcher stops;
+    /** Null when no tools are offered. */
+    private final ToolCallFinder tools;
     private final TokenStream stream;
     private final Idleness idleness;
     private final CycleListener cycles;
@@ -81,8 +85,9 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
 
     /** @param clock nanoseconds, the decode loop's */
     Sequence(int[] prompt, GenerationOptions options, long seed, Drafter drafter, TokenSampler sampler,
-            IncrementalDetokenizer detokenizer, StopMatcher stops, TokenStream stream, CycleListener cycles,
-            EngineShape shape, LongSupplier clock, String tenant, Priority priority) {
+            IncrementalDetokenizer detokenizer, StopMatcher stops, ToolCallFinder tools, TokenStream stream,
+            CycleListener cycles, EngineShape shape, LongSupplier clock, String tenant, Priority priority) {
+        this.tools = tools;
         this.tenant = tenant;
         this.priority = priority;
         this.clock = clock;
@@ -205,13 +210,18 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
     }
 
     @Override
+    public GrammarState grammar() {
+        return sampler.state();
+    }
+
+    @Override
     public Acceptance acceptance() {
         return chain == null ? Acceptance.COUPLED : Acceptance.REJECTION;
     }
 
     @Override
     public int draft(StepResult result, int b, int r, int[] drafted, int count) {
-        return chain == null ? sampler.sample(result, b, r, (long) length + count)
+        return chain == null ? sampler.sampleAfter(drafted, count, result, b, r, (long) length + count)
                 : chain.draw(result, b, r, length, drafted, count);
     }
 
@@ -357,6 +367,7 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
             piece += finishText();
         }
         FinishReason reason = ends || stops.stopped() ? FinishReason.STOP : full ? FinishReason.LENGTH : null;
+        piece = withoutCalls(piece, reason != null);
         text.append(piece);
         float logprob = options.logprobs() > 0 ? sampler.logprob(result, b, row, token) : Float.NaN;
         emit(token, piece, logprob, alternatives(result, b, row), reason);
@@ -365,6 +376,14 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
 
     private String finishText() {
         return stops.push(detokenizer.finish()) + stops.finish();
+    }
+
+    private String withoutCalls(String piece, boolean last) {
+        if (tools == null) {
+            return piece;
+        }
+        String certain = tools.push(piece);
+        return last ? certain + tools.finish() : certain;
     }
 
     private List<GeneratedToken.Alternative> alternatives(StepResult result, int b, int row) {
@@ -391,7 +410,7 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
 
     /** Ends the generation between cycles, for a reason that no token gives. */
     void end(FinishReason reason) {
-        String piece = finishText();
+        String piece = withoutCalls(finishText(), true);
         text.append(piece);
         finished = true;
         stream.emit(new GeneratedToken(length - promptLength, -1, piece, Float.NaN, List.of(), result(reason)));
@@ -413,6 +432,6 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
         long first = firstTokenAt == 0 ? now : firstTokenAt;
         return new GenerationResult(text.toString(), Arrays.copyOfRange(tokens, promptLength, length), reason,
                 drafter.name(), promptLength, cachedTokens, cycleCount, Duration.ofNanos(now - startedAt),
-                Duration.ofNanos(first - startedAt), seed);
+                Duration.ofNanos(first - startedAt), seed, tools == null ? List.of() : tools.calls());
     }
 }

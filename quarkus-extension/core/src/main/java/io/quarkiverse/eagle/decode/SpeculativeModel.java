@@ -17,6 +17,7 @@ import io.quarkiverse.eagle.GenerationRequest;
 import io.quarkiverse.eagle.GenerationResult;
 import io.quarkiverse.eagle.InvalidRequestException;
 import io.quarkiverse.eagle.OverloadedException;
+import io.quarkiverse.eagle.ResponseFormat;
 import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.draft.CostCurve;
@@ -29,11 +30,15 @@ import io.quarkiverse.eagle.draft.StepCosts;
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.EnginePair;
+import io.quarkiverse.eagle.grammar.TokenGrammars;
 import io.quarkiverse.eagle.sampling.TokenSampler;
 import io.quarkiverse.eagle.text.ChatTemplate;
 import io.quarkiverse.eagle.text.IncrementalDetokenizer;
 import io.quarkiverse.eagle.text.StopMatcher;
+import io.quarkiverse.eagle.text.TokenBytes;
 import io.quarkiverse.eagle.text.Tokenizer;
+import io.quarkiverse.eagle.tools.ToolCallFinder;
+import io.quarkiverse.eagle.tools.ToolForm;
 import io.quarkiverse.eagle.tree.TreeVerifier;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
@@ -60,6 +65,8 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     private final EnginePair engines;
     private final Tokenizer tokenizer;
     private final ChatTemplate template;
+    private final ToolForm toolForm;
+    private final TokenGrammars grammars;
     private final ModelOptions options;
     private final Drafters drafters;
     private final StepCosts targetCosts;
@@ -97,6 +104,9 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         this.options = options;
         this.tokenizer = text.tokenizer();
         this.template = text.template();
+        this.toolForm = ToolForm.of(template.source());
+        this.grammars = new TokenGrammars(() -> TokenBytes.load(bundle.tokenizer()),
+                manifest.eosIds().stream().mapToInt(Integer::intValue).toArray(), manifest.model().vocabulary());
         this.targetCosts = new StepCosts(cost("target", engines.target(), engines.target().shape().maxRows()));
         this.economy = engines.draft() == null ? null
                 : new SpeculationEconomy(targetCosts,
@@ -244,7 +254,8 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
             if (request.messages().isEmpty()) {
                 throw new InvalidRequestException("the chat has no messages; send at least one");
             }
-            ids = tokenizer.encode(template.render(request.messages(), true), false);
+            ids = tokenizer.encode(template.render(toolForm.messages(request.messages(), request.tools()), true,
+                    request.tools() == null || toolForm == ToolForm.TOLD ? List.of() : request.tools().tools()), false);
         } else {
             ids = tokenizer.encode(request.text(), true);
         }
@@ -264,6 +275,27 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         return ids;
     }
 
+    /**
+     * Fails as {@link #stream} would for a format that cannot be kept, that of a required tool call included.
+     *
+     * @throws InvalidRequestException says what of the format cannot be kept
+     */
+    public void requireFormat(GenerationRequest request) {
+        grammars.start(format(request));
+    }
+
+    private ResponseFormat format(GenerationRequest request) {
+        ResponseFormat asked = request.options().format();
+        if (request.tools() == null || !request.tools().required()) {
+            return asked;
+        }
+        if (!(asked instanceof ResponseFormat.Text)) {
+            throw new InvalidRequestException("a tool has to be called, and the answer is to have a format of its own; leave"
+                    + " one of them out");
+        }
+        return toolForm.required(request.tools());
+    }
+
     /** The text of tokens, special ones included; bytes that make no character alone become U+FFFD. */
     public String text(int... tokens) {
         return tokenizer.decode(tokens, false);
@@ -279,15 +311,17 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
                 generation = generation.withBudget(options.budget());
             }
             Drafter drafter = drafter(generation.drafter());
-            generation = accepting(generation, drafter);
+            ResponseFormat format = format(request);
+            generation = accepting(generation, drafter, format);
             int[] prompt = promptIds(request);
             long seed = generation.seed() == null ? SEEDS.nextLong() : generation.seed();
             DecodeLoop waker = loop;
             stream = new TokenStream(subscriber, options.emission(), waker::wake);
             sequence = new Sequence(prompt, generation, seed, drafter,
-                    new TokenSampler(generation, seed, manifest.model().vocabulary()), new IncrementalDetokenizer(tokenizer),
-                    new StopMatcher(generation.stop()), stream, cycles, engines.target().shape(), engines.target()::nanoTime,
-                    request.tenant(), request.priority());
+                    new TokenSampler(generation, seed, manifest.model().vocabulary(), grammars.start(format)),
+                    new IncrementalDetokenizer(tokenizer), new StopMatcher(generation.stop()),
+                    request.tools() == null ? null : new ToolCallFinder(request.tools()), stream, cycles,
+                    engines.target().shape(), engines.target()::nanoTime, request.tenant(), request.priority());
         } catch (RuntimeException e) {
             subscriber.onSubscribe(new Rejected());
             subscriber.onError(e);
@@ -320,11 +354,16 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     }
 
     /** The options with the rule of acceptance in effect, and with what the rule asks for. */
-    private GenerationOptions accepting(GenerationOptions wanted, Drafter drafter) {
+    private GenerationOptions accepting(GenerationOptions wanted, Drafter drafter, ResponseFormat format) {
+        boolean free = format instanceof ResponseFormat.Text;
         if (wanted.acceptance() == Acceptance.REJECTION) {
             Drafters.requireDraws(drafter.name());
+            if (!free) {
+                throw new InvalidRequestException("acceptance \"rejection\" is for free text, but the answer is held to a"
+                        + " format; choose acceptance \"coupled\"");
+            }
         }
-        Acceptance rule = !drafter.name().equals(SpeculativeDrafter.NAME) ? Acceptance.COUPLED
+        Acceptance rule = !free || !drafter.name().equals(SpeculativeDrafter.NAME) ? Acceptance.COUPLED
                 : wanted.acceptance() != null ? wanted.acceptance() : options.acceptance();
         GenerationOptions effective = wanted.withAcceptance(rule);
         boolean repeats = rule == Acceptance.REJECTION && wanted.seed() != null && !wanted.greedy();

@@ -3,6 +3,7 @@ package io.quarkiverse.eagle.draft;
 import io.quarkiverse.eagle.Acceptance;
 import io.quarkiverse.eagle.TreeBudget;
 import io.quarkiverse.eagle.engine.StepResult;
+import io.quarkiverse.eagle.grammar.GrammarState;
 import io.quarkiverse.eagle.tree.DraftTree;
 
 /** What a drafter sees of a running sequence. */
@@ -22,6 +23,11 @@ public interface Draftable {
     /** Most nodes that are of use: no more tokens can follow, or no more rows fit the target's step. */
     int mostNodes();
 
+    /** Where the sequence stands in the grammar of its answer; null without one. */
+    default GrammarState grammar() {
+        return null;
+    }
+
     /**
      * How a chain of a draft model is verified. With {@link Acceptance#REJECTION} nothing that depends on a drafted token may
      * decide whether it is proposed, or the text would not be distributed as the target's.
@@ -34,8 +40,8 @@ public interface Draftable {
      * The next token of a draft model's chain, from a row of its logits;
      * {@link io.quarkiverse.eagle.sampling.TokenSampler#NEEDS_LOGITS} when the row's full logits are missing. With
      * {@link Acceptance#COUPLED} it is the token that the sequence would take from this row, with its own options, seed and
-     * uniform number, which leaves no trace; with {@link Acceptance#REJECTION} a draw of its own, whose distribution the
-     * sequence keeps for the verification. Greedy unless the sequence has options of its own.
+     * uniform number, after the chain, which leaves no trace; with {@link Acceptance#REJECTION} a draw of its own, whose
+     * distribution the sequence keeps for the verification. Greedy unless the sequence has options of its own.
      *
      * @param b the sequence's place in the step
      * @param r the output row

@@ -41,6 +41,11 @@ public interface Drafter extends AutoCloseable {
     /** Fills the tree of every sequence; an empty tree means plain decoding for this cycle. */
     void propose(List<? extends Draftable> sequences);
 
+    /** Whether {@link #verified} looks at rows by their nodes, so that also nodes that cannot be accepted have to stay. */
+    default boolean readsItsNodes() {
+        return false;
+    }
+
     /**
      * What became of a proposed tree. Comes before the accepted tokens are observed.
      *

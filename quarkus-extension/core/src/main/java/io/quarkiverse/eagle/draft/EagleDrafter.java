@@ -282,7 +282,8 @@ public final class EagleDrafter implements Drafter {
             Slot slot = slots[sequence.slot()];
             slot.drafted = true;
             slot.growing = true;
-            slot.tree.begin();
+            // Nodes of a static tree are found by their places, so none may be left out.
+            slot.tree.begin(shape == null ? sequence.grammar() : null);
             slot.chosen.begin();
             int topK = topK(sequence);
             for (int i = 0; i < topK; i++) {
@@ -293,8 +294,9 @@ public final class EagleDrafter implements Drafter {
     }
 
     private static void addFirst(Slot slot, int token, float value) {
-        slot.tree.addToRoot(token, value);
-        slot.chosen.first(token, value);
+        if (slot.tree.addToRoot(token, value)) {
+            slot.chosen.first(token, value);
+        }
     }
 
     private int topK(Draftable sequence) {
@@ -322,8 +324,8 @@ public final class EagleDrafter implements Drafter {
             }
             TreeBudget budget = sequence.budget();
             int size = slot.tree.nextFrontier(expansion(sequence));
-            slot.growing = budget != null ? level < budget.depth()
-                    : level < DEEPEST && goesDeeper(slot, size, sequences.size(), spent);
+            slot.growing = size > 0 && (budget != null ? level < budget.depth()
+                    : level < DEEPEST && goesDeeper(slot, size, sequences.size(), spent));
             if (slot.growing) {
                 rows = Math.max(rows, size);
             }

@@ -156,7 +156,7 @@ abstract sealed class FeatureHeadDrafter implements Drafter permits MedusaDrafte
             return;
         }
         for (Draftable sequence : ready) {
-            slot(sequence).tree.begin();
+            slot(sequence).tree.begin(sequence.grammar());
             slot(sequence).growing = true;
         }
         double spent = grow(ready);

@@ -160,6 +160,11 @@ public final class LookaheadDrafter implements Drafter {
         }
     }
 
+    @Override
+    public boolean readsItsNodes() {
+        return true;
+    }
+
     /**
      * Collects the n-grams that the step completed and moves the window on: every level takes the place of the one before it,
      * the step's own tokens become the last level, and columns that the accepted tokens have overtaken go.

@@ -5,6 +5,7 @@ import java.util.List;
 
 import io.quarkiverse.eagle.TreeBudget;
 import io.quarkiverse.eagle.engine.StepResult;
+import io.quarkiverse.eagle.grammar.GrammarState;
 import io.quarkiverse.eagle.tree.DraftTree;
 
 /**
@@ -63,6 +64,11 @@ public final class MixedDrafter implements Drafter {
         @Override
         public int mostNodes() {
             return sequence.mostNodes();
+        }
+
+        @Override
+        public GrammarState grammar() {
+            return sequence.grammar();
         }
 
         @Override

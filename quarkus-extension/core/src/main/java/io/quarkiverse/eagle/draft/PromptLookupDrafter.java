@@ -5,6 +5,7 @@ import java.util.List;
 
 import io.quarkiverse.eagle.TreeBudget;
 import io.quarkiverse.eagle.engine.StepResult;
+import io.quarkiverse.eagle.grammar.GrammarState;
 
 /**
  * Prompt lookup decoding: what followed the last tokens when they stood in the context before is proposed again. The longest
@@ -83,11 +84,23 @@ public final class PromptLookupDrafter implements Drafter {
             Slot slot = slots[sequence.slot()];
             slot.history.readUpTo(sequence);
             slot.match = slot.history.longestMatch(LONGEST_MATCH);
-            slot.chainLength = slot.history.following(slot.chain);
+            slot.chainLength = possible(slot.chain, slot.history.following(slot.chain), sequence.grammar());
             slot.confirmed = slot.chainLength == 0 ? -1 : 0;
             slot.batch = sequences.size();
             propose(sequence, slot);
         }
+    }
+
+    /** How many of the chain's first tokens a grammar allows; all of them without one. */
+    private static int possible(int[] chain, int count, GrammarState grammar) {
+        GrammarState state = grammar;
+        for (int i = 0; grammar != null && i < count; i++) {
+            if (state == null || !state.allows(chain[i])) {
+                return i;
+            }
+            state = state.after(chain[i]);
+        }
+        return count;
     }
 
     private void propose(Draftable sequence, Slot slot) {

@@ -2,6 +2,8 @@ package io.quarkiverse.eagle.sampling;
 
 import java.nio.FloatBuffer;
 
+import io.quarkiverse.eagle.grammar.AllowedTokens;
+
 /**
  * One row of logits in descending order, ties by lowest id, sorted only as far as it is read: a heap whose removed heads stay
  * behind it, best last. Holds a copy of the row; loading another row reuses the memory.
@@ -13,6 +15,8 @@ final class DescendingLogits {
      * bits above the complement of the id, so that the greatest entry is the greatest logit with the lowest id.
      */
     private final long[] entries;
+    /** Tokens of the row that take part. */
+    private int size;
     private int heap;
 
     DescendingLogits(int vocabulary) {
@@ -22,21 +26,36 @@ final class DescendingLogits {
     /**
      * @param logits the row begins at {@code offset}
      * @param penalties applied to every logit, null for none
+     * @param allowed the tokens that take part, null for all
      */
-    void load(FloatBuffer logits, int offset, Penalties penalties) {
-        int n = entries.length;
-        for (int id = 0; id < n; id++) {
-            float logit = logits.get(offset + id);
-            entries[id] = entry(penalties == null ? logit : penalties.apply(id, logit), id);
+    void load(FloatBuffer logits, int offset, Penalties penalties, AllowedTokens allowed) {
+        size = 0;
+        if (allowed == null) {
+            for (int id = 0; id < entries.length; id++) {
+                add(logits.get(offset + id), id, penalties);
+            }
+        } else {
+            for (int id = allowed.next(0); id >= 0; id = allowed.next(id + 1)) {
+                add(logits.get(offset + id), id, penalties);
+            }
         }
-        heap = n;
-        for (int i = n / 2 - 1; i >= 0; i--) {
+        heap = size;
+        for (int i = size / 2 - 1; i >= 0; i--) {
             sink(i);
         }
     }
 
-    int size() {
+    private void add(float logit, int id, Penalties penalties) {
+        entries[size++] = entry(penalties == null ? logit : penalties.apply(id, logit), id);
+    }
+
+    /** The widest row that fits. */
+    int capacity() {
         return entries.length;
+    }
+
+    int size() {
+        return size;
     }
 
     /** Token of this rank, 0 being the best. */
@@ -59,14 +78,14 @@ final class DescendingLogits {
     }
 
     private long ranked(int rank) {
-        while (entries.length - heap <= rank) {
+        while (size - heap <= rank) {
             long best = entries[0];
             heap--;
             entries[0] = entries[heap];
             entries[heap] = best;
             sink(0);
         }
-        return entries[entries.length - 1 - rank];
+        return entries[size - 1 - rank];
     }
 
     private void sink(int i) {

@@ -2,6 +2,7 @@ package io.quarkiverse.eagle.sampling;
 
 import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.StepResult;
+import io.quarkiverse.eagle.grammar.AllowedTokens;
 
 /** Decides a token from the full logits of its row. Always decides; costs a pass over the vocabulary. */
 final class FullDraw {
@@ -9,6 +10,8 @@ final class FullDraw {
     private final Filter filter;
     private final Penalties penalties;
     private final DescendingLogits logits;
+    /** Tokens that top-k leaves of the row. */
+    private int candidates;
 
     /**
      * @param filter null decodes greedily
@@ -20,16 +23,17 @@ final class FullDraw {
         this.logits = new DescendingLogits(vocabulary);
     }
 
-    int token(StepResult result, int b, int r, double u) {
-        double best = load(result, b, r);
+    /** @param allowed the tokens that can be drawn, at least one; null for all */
+    int token(StepResult result, int b, int r, double u, AllowedTokens allowed) {
+        double best = load(result, b, r, allowed);
         return filter == null ? logits.id(0) : draw(best, u * keptMass(best));
     }
 
     /** What the token is drawn from; not for greedy decoding. */
     void distribution(StepResult result, int b, int r, TokenDistribution into) {
-        double best = load(result, b, r);
+        double best = load(result, b, r, null);
         into.begin();
-        if (filter.candidates() == logits.size() && filter.topP() == 1 && filter.minP() == 0) {
+        if (candidates == logits.size() && filter.topP() == 1 && filter.minP() == 0) {
             for (int i = 0; i < logits.size(); i++) {
                 into.add(logits.unorderedId(i), filter.weight(logits.unordered(i), best));
             }
@@ -39,12 +43,13 @@ final class FullDraw {
     }
 
     /** Loads a row; returns its best logit. */
-    private double load(StepResult result, int b, int r) {
-        if (result.shape().vocabulary() != logits.size()) {
+    private double load(StepResult result, int b, int r, AllowedTokens allowed) {
+        if (result.shape().vocabulary() != logits.capacity()) {
             throw new EngineException("the engine's logits are " + result.shape().vocabulary()
-                    + " wide, the sampler was made for " + logits.size() + "; give it the engine's vocabulary");
+                    + " wide, the sampler was made for " + logits.capacity() + "; give it the engine's vocabulary");
         }
-        logits.load(result.logits(), result.logitsOffset(b, r), penalties);
+        logits.load(result.logits(), result.logitsOffset(b, r), penalties, allowed);
+        candidates = filter == null ? 0 : Math.min(filter.candidates(), logits.size());
         return TokenSampler.requireFinite(logits.logit(0), b, r);
     }
 
@@ -56,7 +61,7 @@ final class FullDraw {
                 return logits.id(rank - 1); // rounding left the target above the whole sum
             }
             sum += weight;
-            if (sum > target || rank == filter.candidates() - 1) {
+            if (sum > target || rank == candidates - 1) {
                 return logits.id(rank);
             }
         }
@@ -75,7 +80,7 @@ final class FullDraw {
     private double keep(double best, TokenDistribution into) {
         double needed = filter.topP() == 1 ? Double.POSITIVE_INFINITY : filter.needed(total(best));
         double sum = 0;
-        for (int rank = 0; rank < filter.candidates() && sum < needed; rank++) {
+        for (int rank = 0; rank < candidates && sum < needed; rank++) {
             double weight = filter.weight(logits.logit(rank), best);
             if (weight < filter.minP()) {
                 break;
@@ -89,9 +94,9 @@ final class FullDraw {
     }
 
     private double total(double best) {
-        boolean whole = filter.candidates() == logits.size();
+        boolean whole = candidates == logits.size();
         double sum = 0;
-        for (int i = 0; i < filter.candidates(); i++) {
+        for (int i = 0; i < candidates; i++) {
             sum += filter.weight(whole ? logits.unordered(i) : logits.logit(i), best);
         }
         return sum;

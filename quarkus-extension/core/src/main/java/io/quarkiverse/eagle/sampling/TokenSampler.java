@@ -3,18 +3,21 @@ package io.quarkiverse.eagle.sampling;
 import java.util.Objects;
 
 import io.quarkiverse.eagle.GenerationOptions;
+import io.quarkiverse.eagle.InvalidRequestException;
 import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.StepResult;
+import io.quarkiverse.eagle.grammar.AllowedTokens;
+import io.quarkiverse.eagle.grammar.GrammarState;
 
 /**
  * Decides the tokens of one sequence. A decision depends on nothing but the row, the context observed so far, the options, the
  * seed and the position, and not on whether the row's full logits happen to be there: speculative and plain decoding decide
  * the same.
  * <p>
- * Order: penalties on the raw logits (repetition over prompt and answer, then presence and frequency over the answer),
- * temperature, top-k, top-p, min-p, and one draw by inverse CDF over the kept tokens in descending-logit order, ties by lowest
- * id, with the uniform number that {@link CounterRandom} has for the position. Min-p is relative to the most probable token
- * after temperature. Greedy takes the best logit after penalties.
+ * Order: penalties on the raw logits (repetition over prompt and answer, then presence and frequency over the answer), out with
+ * the tokens that a grammar forbids, temperature, top-k, top-p, min-p, and one draw by inverse CDF over the kept tokens in
+ * descending-logit order, ties by lowest id, with the uniform number that {@link CounterRandom} has for the position. Min-p is
+ * relative to the most probable token after temperature. Greedy takes the best logit, after penalties, of an allowed token.
  * <p>
  * Mutable, for one thread at a time. Allocates nothing once its buffers have grown.
  */
@@ -33,12 +36,20 @@ public final class TokenSampler {
     private final Penalties penalties;
     private final TopDraw topDraw;
     private FullDraw fullDraw;
+    /** Where the answer stands in its grammar; null without one, and behind the answer's end. */
+    private GrammarState state;
+
+    /** A sampler of free text. */
+    public TokenSampler(GenerationOptions options, long seed, int vocabulary) {
+        this(options, seed, vocabulary, null);
+    }
 
     /**
      * @param seed the seed in effect; {@code options.seed()} is not looked at
      * @param vocabulary width of the engine's logits
+     * @param start where the answer begins in its grammar, null for free text
      */
-    public TokenSampler(GenerationOptions options, long seed, int vocabulary) {
+    public TokenSampler(GenerationOptions options, long seed, int vocabulary, GrammarState start) {
         Objects.requireNonNull(options, "options");
         if (vocabulary < 1) {
             throw new IllegalArgumentException("vocabulary is " + vocabulary + "; it must be at least 1");
@@ -48,6 +59,7 @@ public final class TokenSampler {
         this.filter = options.greedy() ? null : Filter.of(options, vocabulary);
         this.penalties = options.hasPenalties() ? new Penalties(options, vocabulary) : null;
         this.topDraw = new TopDraw(filter, penalties, vocabulary);
+        this.state = start;
     }
 
     /** Takes {@code tokens[from…to)} as part of the prompt. */
@@ -64,6 +76,14 @@ public final class TokenSampler {
         if (penalties != null) {
             penalties.observeGenerated(token);
         }
+        if (state != null) {
+            state = state.after(token);
+        }
+    }
+
+    /** Where the answer stands in its grammar; null without one, and behind the answer's end. */
+    public GrammarState state() {
+        return state;
     }
 
     /**
@@ -76,15 +96,70 @@ public final class TokenSampler {
      * @throws EngineException the row's best logit is not a finite number
      */
     public int sample(StepResult result, int b, int r, long position) {
+        if (state != null) {
+            return sampleAllowed(result, b, r, position, state);
+        }
         if (filter == null && penalties == null) {
             return result.topId(b, r, 0);
         }
         double u = filter == null ? 0 : CounterRandom.u(seed, position);
-        int token = penalties == null || penalties.onlyLower() ? topDraw.token(result, b, r, u) : NEEDS_LOGITS;
-        if (token == NEEDS_LOGITS && result.hasLogits(b, r)) {
-            token = fullDraw().token(result, b, r, u);
+        int token = topDrawDecides() ? topDraw.token(result, b, r, u, null) : NEEDS_LOGITS;
+        return token == NEEDS_LOGITS && result.hasLogits(b, r) ? fullDraw().token(result, b, r, u, null) : token;
+    }
+
+    /**
+     * As {@link #sample}, for a token further on: what comes between is given, and is not accepted by this.
+     *
+     * @param between tokens after the last accepted one, {@code between[0…count)}
+     */
+    public int sampleAfter(int[] between, int count, StepResult result, int b, int r, long position) {
+        GrammarState now = state;
+        try {
+            for (int i = 0; i < count && state != null; i++) {
+                state = state.after(between[i]);
+            }
+            return sample(result, b, r, position);
+        } finally {
+            state = now;
         }
-        return token;
+    }
+
+    private int sampleAllowed(StepResult result, int b, int r, long position, GrammarState at) {
+        if (filter == null && penalties == null) {
+            int top = Math.min(result.shape().topK(), vocabulary);
+            for (int i = 0; i < top; i++) {
+                if (at.allows(result.topId(b, r, i))) {
+                    return result.topId(b, r, i);
+                }
+            }
+        }
+        double u = filter == null ? 0 : CounterRandom.u(seed, position);
+        int token = topDrawDecides() ? topDraw.token(result, b, r, u, at) : NEEDS_LOGITS;
+        if (token != NEEDS_LOGITS) {
+            return token;
+        }
+        // The whole set costs more than the few tokens that were asked about, and leaves less in doubt.
+        AllowedTokens allowed = at.allowed();
+        if (allowed.size() < 2) {
+            return onlyOne(allowed);
+        }
+        if (result.hasLogits(b, r)) {
+            return fullDraw().token(result, b, r, u, allowed);
+        }
+        return topDrawDecides() ? topDraw.token(result, b, r, u, at) : NEEDS_LOGITS;
+    }
+
+    private static int onlyOne(AllowedTokens allowed) {
+        if (allowed.size() == 0) {
+            throw new InvalidRequestException("no token of the model goes on in the response format: it asks for characters"
+                    + " that the model's tokens do not have, or can be read in too many ways at once; make its alternatives"
+                    + " differ earlier, or use another model");
+        }
+        return allowed.next(0);
+    }
+
+    private boolean topDrawDecides() {
+        return penalties == null || penalties.onlyLower();
     }
 
     private FullDraw fullDraw() {
@@ -96,7 +171,8 @@ public final class TokenSampler {
 
     /**
      * What the token that follows output row {@code r} of sequence {@code b} is drawn from. The top k is enough where a cut
-     * surely ends within it; where the tail has a share, the full logits are needed. Not for greedy decoding.
+     * surely ends within it; where the tail has a share, the full logits are needed. Not for greedy decoding, nor with a
+     * grammar.
      *
      * @param drafted tokens before it that are not accepted (yet); penalties count them as part of the answer
      * @param count how many they are
@@ -121,7 +197,7 @@ public final class TokenSampler {
     }
 
     private boolean distribution(StepResult result, int b, int r, TokenDistribution into) {
-        if ((penalties == null || penalties.onlyLower()) && topDraw.distribution(result, b, r, into)) {
+        if (topDrawDecides() && topDraw.distribution(result, b, r, into)) {
             return true;
         }
         if (!result.hasLogits(b, r)) {

@@ -1,6 +1,7 @@
 package io.quarkiverse.eagle.sampling;
 
 import io.quarkiverse.eagle.engine.StepResult;
+import io.quarkiverse.eagle.grammar.GrammarState;
 
 /**
  * Decides a token from the row's top k and its log_z, when these leave no doubt about what the full logits would decide.
@@ -24,6 +25,10 @@ final class TopDraw {
     /** [top k + 1]: weight of the first i ranked tokens. */
     private double[] mass = {};
     private int top;
+    /** How many of the top k can be drawn. */
+    private int inside;
+    /** The most tokens outside the top k that can be drawn. */
+    private int outside;
     /** How many ranked tokens surely come before all tokens outside the top k. */
     private int known;
     /** Least and greatest weight of all candidates. */
@@ -40,9 +45,13 @@ final class TopDraw {
         this.vocabulary = vocabulary;
     }
 
-    /** The token, or {@link TokenSampler#NEEDS_LOGITS} in doubt. */
-    int token(StepResult result, int b, int r, double u) {
-        rank(result, b, r);
+    /**
+     * The token, or {@link TokenSampler#NEEDS_LOGITS} in doubt.
+     *
+     * @param allowed says which tokens can be drawn, null for all
+     */
+    int token(StepResult result, int b, int r, double u, GrammarState allowed) {
+        rank(result, b, r, allowed);
         if (known == 0) {
             return TokenSampler.NEEDS_LOGITS;
         }
@@ -52,7 +61,7 @@ final class TopDraw {
         }
         int count = Math.min(known, filter.candidates());
         int passing = weigh(count, best);
-        total(result, b, r, count, best);
+        total(result, b, r, count, best, allowed != null);
         int drawn = draw(u * keptMass(low, count, passing, false), count);
         if (drawn == count || drawn != draw(u * keptMass(high, count, passing, true), count)) {
             return TokenSampler.NEEDS_LOGITS;
@@ -62,14 +71,14 @@ final class TopDraw {
 
     /** What the token is drawn from; false where a cut is in doubt or lies beyond the known tokens. Not for greedy decoding. */
     boolean distribution(StepResult result, int b, int r, TokenDistribution into) {
-        rank(result, b, r);
+        rank(result, b, r, null);
         if (known == 0) {
             return false;
         }
         double best = TokenSampler.requireFinite(DescendingLogits.logitOf(ranked[0]), b, r);
         int count = Math.min(known, filter.candidates());
         int passing = weigh(count, best);
-        total(result, b, r, count, best);
+        total(result, b, r, count, best, false);
         int kept = kept(low, passing);
         if (kept != kept(high, passing) || !isCut(kept, low, count, passing) || !isCut(kept, high, count, passing)) {
             return false;
@@ -81,25 +90,30 @@ final class TopDraw {
         return true;
     }
 
-    private void rank(StepResult result, int b, int r) {
+    private void rank(StepResult result, int b, int r, GrammarState allowed) {
         top = Math.min(result.shape().topK(), vocabulary);
         if (ranked.length < top) {
             ranked = new long[top];
             mass = new double[top + 1];
         }
+        inside = 0;
         for (int i = 0; i < top; i++) {
             int id = result.topId(b, r, i);
+            if (allowed != null && !allowed.allows(id)) {
+                continue;
+            }
             float logit = result.topLogit(b, r, i);
             long entry = DescendingLogits.entry(penalties == null ? logit : penalties.apply(id, logit), id);
-            int at = i;
+            int at = inside++;
             while (at > 0 && ranked[at - 1] < entry) {
                 ranked[at] = ranked[at - 1];
                 at--;
             }
             ranked[at] = entry;
         }
-        known = top;
-        if (penalties != null && top < vocabulary) {
+        outside = allowed == null || allowed.count() < 0 ? vocabulary - top : allowed.count() - inside;
+        known = inside;
+        if (penalties != null && outside > 0) {
             float last = result.topLogit(b, r, top - 1);
             while (known > 0 && DescendingLogits.logitOf(ranked[known - 1]) <= last) {
                 known--;
@@ -121,12 +135,12 @@ final class TopDraw {
     }
 
     /** Fills {@link #low} and {@link #high}, which are the same when all candidates are known. */
-    private void total(StepResult result, int b, int r, int count, double best) {
+    private void total(StepResult result, int b, int r, int count, double best, boolean restricted) {
         if (count == filter.candidates()) {
             low = mass[count];
             high = low;
         } else {
-            bound(result, b, r, count, best);
+            bound(result, b, r, count, best, restricted);
         }
     }
 
@@ -135,21 +149,20 @@ final class TopDraw {
      * from log_z. With a = 1/temperature it becomes Σ w<sup>a</sup>, where no w exceeds the last one of the top k; that and
      * Jensen's inequality for x<sup>a</sup> bound it from both sides, for a above 1 the first from above, below 1 from below.
      */
-    private void bound(StepResult result, int b, int r, int count, double best) {
+    private void bound(StepResult result, int b, int r, int count, double best, boolean restricted) {
         double a = filter.inverseTemperature();
         double first = result.topLogit(b, r, 0);
         double last = result.topLogit(b, r, top - 1);
-        double inside = 0;
+        double weightInside = 0;
         for (int i = 0; i < top; i++) {
-            inside += Math.exp(result.topLogit(b, r, i) - first);
+            weightInside += Math.exp(result.topLogit(b, r, i) - first);
         }
         float logZ = result.logZ(b, r);
         double error = LOG_Z_ERROR + 4 * Math.ulp(logZ);
         double all = Math.exp(logZ - first);
-        int outside = vocabulary - top;
         double most = outside * Math.exp(last - first);
-        double atLeast = Math.min(Math.max(all * (1 - error) - inside, 0), most);
-        double atMost = Math.min(Math.max(all * (1 + error) - inside, 0), most);
+        double atLeast = Math.min(Math.max(all * (1 - error) - weightInside, 0), most);
+        double atMost = Math.min(Math.max(all * (1 + error) - weightInside, 0), most);
 
         double tailLow = 0;
         double tailHigh = 0;
@@ -159,10 +172,10 @@ final class TopDraw {
             tailLow = Math.min(atLeast * byLast, outside * Math.exp(share + a * Math.log(atLeast / outside)));
             tailHigh = Math.max(atMost * byLast, outside * Math.exp(share + a * Math.log(atMost / outside)));
         }
-        if (penalties != null) {
-            tailLow = 0; // any of the tokens outside may have been lowered, by any amount
+        if (penalties != null || restricted) {
+            tailLow = 0; // any of the tokens outside may have been lowered, by any amount, or have next to no mass
         }
-        for (int i = known; i < top; i++) {
+        for (int i = known; i < inside; i++) {
             double weight = filter.weight(DescendingLogits.logitOf(ranked[i]), best);
             tailLow += weight;
             tailHigh += weight;

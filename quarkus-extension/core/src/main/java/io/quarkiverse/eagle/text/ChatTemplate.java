@@ -12,16 +12,21 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.regex.Pattern;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.hubspot.jinjava.interpret.RenderResult;
 import com.hubspot.jinjava.interpret.TemplateError;
 
 import io.quarkiverse.eagle.ChatMessage;
 import io.quarkiverse.eagle.InvalidRequestException;
+import io.quarkiverse.eagle.Tool;
+import io.quarkiverse.eagle.ToolCall;
 
 /**
  * A model's chat template, rendered as Hugging Face's {@code apply_chat_template} renders it: Jinja2 with {@code trim_blocks}
  * and {@code lstrip_blocks}; the template sees {@code messages}, {@code add_generation_prompt}, {@code bos_token},
- * {@code eos_token}, {@code raise_exception} and {@code strftime_now}; {@code tools} is undefined.
+ * {@code eos_token}, {@code raise_exception}, {@code strftime_now}, and {@code tools} where there are some.
  * <p>
  * Messages are values, never template source: whatever they contain comes out as it is. A template reaches no Java class, no
  * file and no other template. Immutable.
@@ -32,11 +37,16 @@ import io.quarkiverse.eagle.InvalidRequestException;
  */
 public final class ChatTemplate {
 
-    /** Null when the model has no template. */
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String NO_PARAMETERS = "{\"type\": \"object\", \"properties\": {}}";
+
+    /** As the model has it, and as Jinjava reads it; null when the model has no template. */
+    private final String written;
     private final String source;
     private final Map<String, String> tokens;
 
-    private ChatTemplate(String source, Map<String, String> tokens) {
+    private ChatTemplate(String written, String source, Map<String, String> tokens) {
+        this.written = written;
         this.source = source;
         this.tokens = tokens;
     }
@@ -52,7 +62,7 @@ public final class ChatTemplate {
         Map<String, String> tokens = new HashMap<>();
         define("bos_token", bosToken, template, tokens);
         define("eos_token", eosToken, template, tokens);
-        return new ChatTemplate(TemplateSource.forJinjava(template), tokens);
+        return new ChatTemplate(template, TemplateSource.forJinjava(template), tokens);
     }
 
     /** As {@link #of}, from a file; {@link #none()} when there is no such file. */
@@ -69,11 +79,21 @@ public final class ChatTemplate {
 
     /** The template of a model that has none: refuses to render, and says what to do instead. */
     public static ChatTemplate none() {
-        return new ChatTemplate(null, Map.of());
+        return new ChatTemplate(null, null, Map.of());
     }
 
     public boolean exists() {
         return source != null;
+    }
+
+    /** The template as the model has it, null when it has none. */
+    public String source() {
+        return written;
+    }
+
+    /** As {@link #render(List, boolean, List)}, without tools. */
+    public String render(List<ChatMessage> messages, boolean addGenerationPrompt) {
+        return render(messages, addGenerationPrompt, List.of());
     }
 
     /**
@@ -81,10 +101,11 @@ public final class ChatTemplate {
      * where the template writes it: encode it without adding special tokens.
      *
      * @param addGenerationPrompt ends with the opening of an assistant message
+     * @param tools what the template sees as {@code tools}, which is undefined where there are none
      * @throws InvalidRequestException the model has no template, or its template refuses these messages
      * @throws ChatTemplateException the template uses a construct that is not supported
      */
-    public String render(List<ChatMessage> messages, boolean addGenerationPrompt) {
+    public String render(List<ChatMessage> messages, boolean addGenerationPrompt, List<Tool> tools) {
         if (source == null) {
             throw new InvalidRequestException(
                     "the model has no chat template, so chat messages cannot be turned into a prompt; send raw text instead");
@@ -93,6 +114,9 @@ public final class ChatTemplate {
         TemplateRuntime.FUNCTIONS.forEach(name -> variables.put(name, true)); // for "strftime_now is defined"
         variables.put("messages", values(messages));
         variables.put("add_generation_prompt", addGenerationPrompt);
+        if (!tools.isEmpty()) {
+            variables.put("tools", tools.stream().map(ChatTemplate::value).toList());
+        }
         RenderResult result = TemplateRuntime.jinjava().renderForResult(source, variables);
         for (TemplateError error : result.getErrors()) {
             throw failure(error);
@@ -115,9 +139,46 @@ public final class ChatTemplate {
             Map<String, Object> value = new LinkedHashMap<>();
             value.put("role", message.role());
             value.put("content", message.content());
+            if (!message.toolCalls().isEmpty()) {
+                value.put("tool_calls", message.toolCalls().stream().map(ChatTemplate::value).toList());
+            }
             values.add(value);
         }
         return values;
+    }
+
+    private static Map<String, Object> value(Tool tool) {
+        Map<String, Object> function = new LinkedHashMap<>();
+        function.put("name", tool.name());
+        if (tool.description() != null) {
+            function.put("description", tool.description());
+        }
+        function.put("parameters", object(tool.parameters() == null ? NO_PARAMETERS : tool.parameters(),
+                "the parameters of the tool " + tool.name()));
+        return function(function);
+    }
+
+    private static Map<String, Object> value(ToolCall call) {
+        Map<String, Object> function = new LinkedHashMap<>();
+        function.put("name", call.name());
+        function.put("arguments", object(call.arguments(), "the arguments of a call of " + call.name()));
+        return function(function);
+    }
+
+    private static Map<String, Object> function(Map<String, Object> function) {
+        Map<String, Object> value = new LinkedHashMap<>();
+        value.put("type", "function");
+        value.put("function", function);
+        return value;
+    }
+
+    private static Map<String, Object> object(String json, String what) {
+        try {
+            return JSON.readValue(json, new TypeReference<LinkedHashMap<String, Object>>() {
+            });
+        } catch (JsonProcessingException e) {
+            throw new InvalidRequestException(what + " are not a JSON object: " + e.getOriginalMessage());
+        }
     }
 
     private static void define(String name, String value, String template, Map<String, String> tokens) {

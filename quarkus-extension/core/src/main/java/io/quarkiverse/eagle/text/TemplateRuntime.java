@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.util.DefaultIndenter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import com.fasterxml.jackson.core.util.Separators;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -14,6 +15,8 @@ import com.hubspot.jinjava.JinjavaConfig;
 import com.hubspot.jinjava.LegacyOverrides;
 import com.hubspot.jinjava.interpret.Context.Library;
 import com.hubspot.jinjava.interpret.JinjavaInterpreter;
+import com.hubspot.jinjava.lib.exptest.IsIterableExpTest;
+import com.hubspot.jinjava.lib.filter.AdvancedFilter;
 import com.hubspot.jinjava.lib.filter.Filter;
 import com.hubspot.jinjava.lib.fn.ELFunctionDefinition;
 import com.hubspot.jinjava.objects.date.StrftimeFormatter;
@@ -60,6 +63,7 @@ final class TemplateRuntime {
         jinjava.registerFunction(new ELFunctionDefinition("", "strftime_now", TemplateRuntime.class, "now", String.class));
         jinjava.registerFilter(new ToJson());
         jinjava.registerFilter(new Items());
+        jinjava.registerExpTest(new TextOrIterable());
         return jinjava;
     }
 
@@ -83,10 +87,11 @@ final class TemplateRuntime {
         }
     }
 
-    /** Python's {@code json.dumps} without escaping beyond ASCII: a space after colon and comma. */
-    private static final class ToJson implements Filter {
+    /** Python's {@code json.dumps} without escaping beyond ASCII: a space after colon and comma, or a line for each entry. */
+    private static final class ToJson implements AdvancedFilter {
 
-        private static final ObjectWriter WRITER = new ObjectMapper().writer(new OneLine());
+        private static final ObjectMapper MAPPER = new ObjectMapper();
+        private static final ObjectWriter WRITER = MAPPER.writer(new OneLine());
 
         @Override
         public String getName() {
@@ -94,15 +99,27 @@ final class TemplateRuntime {
         }
 
         @Override
-        public Object filter(Object value, JinjavaInterpreter interpreter, String... arguments) {
-            if (List.of(arguments).stream().anyMatch(argument -> argument != null)) {
-                throw new ChatTemplateException("tojson(indent=…) is not supported");
+        public Object filter(Object value, JinjavaInterpreter interpreter, Object[] arguments, Map<String, Object> named) {
+            Object indent = arguments.length > 0 ? arguments[0] : named.get("indent");
+            if (arguments.length > 1 || named.size() > (named.containsKey("indent") ? 1 : 0)
+                    || indent != null && !(indent instanceof Number)) {
+                throw new ChatTemplateException("tojson is supported with indent alone, a number");
             }
             try {
-                return WRITER.writeValueAsString(value);
+                return indent == null ? WRITER.writeValueAsString(value)
+                        : MAPPER.writer(new Indented(((Number) indent).intValue())).writeValueAsString(value);
             } catch (JsonProcessingException e) {
                 throw new ChatTemplateException("tojson cannot write a " + value.getClass().getSimpleName(), e);
             }
+        }
+    }
+
+    /** Text is iterable too. */
+    private static final class TextOrIterable extends IsIterableExpTest {
+
+        @Override
+        public boolean evaluate(Object value, JinjavaInterpreter interpreter, Object... arguments) {
+            return value instanceof CharSequence || super.evaluate(value, interpreter, arguments);
         }
     }
 
@@ -135,6 +152,27 @@ final class TemplateRuntime {
         @Override
         public DefaultPrettyPrinter createInstance() {
             return new OneLine();
+        }
+    }
+
+    private static final class Indented extends DefaultPrettyPrinter {
+
+        private static final long serialVersionUID = 1L;
+
+        private final int spaces;
+
+        Indented(int spaces) {
+            super(Separators.createDefaultInstance().withObjectFieldValueSpacing(Separators.Spacing.AFTER)
+                    .withObjectEmptySeparator("").withArrayEmptySeparator(""));
+            this.spaces = spaces;
+            DefaultIndenter lines = new DefaultIndenter(" ".repeat(spaces), "\n");
+            indentArraysWith(lines);
+            indentObjectsWith(lines);
+        }
+
+        @Override
+        public DefaultPrettyPrinter createInstance() {
+            return new Indented(spaces);
         }
     }
 }

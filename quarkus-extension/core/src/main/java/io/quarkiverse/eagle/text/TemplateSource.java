@@ -32,6 +32,8 @@ final class TemplateSource {
     private static final Pattern TAG_NAME = Pattern.compile("\\s*(\\w+)");
     private static final Pattern CODE_POINT = Pattern.compile("\\\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4}))");
     private static final String STRING = "'(?:\\\\.|[^'\\\\])*'|\"(?:\\\\.|[^\"\\\\])*\"";
+    private static final Pattern STRING_OR_NEGATED_TEST = Pattern
+            .compile("(?s)" + STRING + "|\\bnot\\s+([\\w.]+(?:\\[[^\\]]*])*)\\s+is\\s+(not\\s+)?");
     private static final Pattern STRING_OR_NEGATED_IN = Pattern
             .compile("(?s)\\bnot\\s+(" + STRING + "|[\\w.]+(?:\\[[^\\]]*])*)\\s+in\\b|" + STRING);
     private static final Pattern FILTER = Pattern.compile("\\|\\s*(\\w+)");
@@ -198,7 +200,7 @@ final class TemplateSource {
     }
 
     private static String expression(String original) {
-        String code = negatedIn(original);
+        String code = negatedTest(negatedIn(original));
         StringBuilder rewritten = new StringBuilder();
         int from = 0;
         for (int i = 0; i < code.length(); i++) {
@@ -218,6 +220,12 @@ final class TemplateSource {
     private static String negatedIn(String code) {
         return STRING_OR_NEGATED_IN.matcher(code).replaceAll(match -> Matcher
                 .quoteReplacement(match.group(1) == null ? match.group() : match.group(1) + " not in"));
+    }
+
+    /** {@code not x is y} becomes {@code x is not y}, for the same reason. */
+    private static String negatedTest(String code) {
+        return STRING_OR_NEGATED_TEST.matcher(code).replaceAll(match -> Matcher.quoteReplacement(
+                match.group(1) == null ? match.group() : match.group(1) + (match.group(2) == null ? " is not " : " is ")));
     }
 
     private static String code(String outsideStrings) {

@@ -61,7 +61,7 @@ public final class Tokenizer implements AutoCloseable {
     }
 
     /** The highest token id, special tokens included, plus one. */
-    private static int vocabularySize(JsonNode json) {
+    static int vocabularySize(JsonNode json) {
         int highest = -1;
         JsonNode vocabulary = json.path("model").path("vocab");
         if (vocabulary.isArray()) {

@@ -14,10 +14,14 @@ public final class DraftTree {
     /** Parent of the root's children. */
     public static final int ROOT = -1;
 
+    private static final int GONE = -2;
+
     private final int[] tokens = new int[MAX_NODES];
     private final int[] parents = new int[MAX_NODES];
     private final int[] depths = new int[MAX_NODES];
     private final float[] values = new float[MAX_NODES];
+    /** Where nodes went when others were taken out. */
+    private final int[] places = new int[MAX_NODES];
     private int size;
     private int candidates;
 
@@ -66,6 +70,27 @@ public final class DraftTree {
             }
         }
         size = kept;
+    }
+
+    /**
+     * Takes nodes out, and everything below them; the others keep their order.
+     *
+     * @param kept whether a node stays, by its index
+     */
+    public void retain(boolean[] kept) {
+        int count = 0;
+        for (int node = 0; node < size; node++) {
+            int parent = parents[node] == ROOT ? ROOT : places[parents[node]];
+            boolean stays = kept[node] && parent != GONE;
+            places[node] = stays ? count : GONE;
+            if (stays) {
+                tokens[count] = tokens[node];
+                parents[count] = parent;
+                depths[count] = depths[node];
+                values[count++] = values[node];
+            }
+        }
+        size = count;
     }
 
     /** How many candidates the nodes were chosen from. */

@@ -3,6 +3,7 @@ package io.quarkiverse.eagle.tree;
 import java.util.Arrays;
 
 import io.quarkiverse.eagle.engine.StepRequest;
+import io.quarkiverse.eagle.grammar.GrammarState;
 
 /**
  * Builds a context-aware dynamic draft tree (EAGLE-2, arXiv 2406.16858, section 4): every level, the nodes of highest value are
@@ -28,23 +29,63 @@ public final class DynamicDraftTree {
     private long[] order = new long[1024];
     private int[] nodeOfCandidate = new int[1024];
 
-    /** Starts a new tree. */
+    /** Where the answer stands before the tree, null without a grammar; and behind each candidate. */
+    private GrammarState root;
+    private GrammarState[] states = {};
+
+    /** Starts a new tree of any tokens. */
     public void begin() {
+        begin(null);
+    }
+
+    /**
+     * Starts a new tree.
+     *
+     * @param grammar where the answer stands in its grammar: candidates that it does not allow are left out; null for none
+     */
+    public void begin(GrammarState grammar) {
+        if (root != null) {
+            Arrays.fill(states, 0, Math.min(size, states.length), null); // the grammar may not be needed any more
+        }
+        root = grammar;
         size = 0;
         levelStart = 0;
         depth = 0;
         frontierSize = 0;
     }
 
-    /** Adds a child of the root. */
-    public void addToRoot(int token, float logProbability) {
+    /**
+     * Adds a child of the root.
+     *
+     * @return false when the grammar does not allow it
+     */
+    public boolean addToRoot(int token, float logProbability) {
+        if (root != null && !allows(root, token)) {
+            return false;
+        }
         add(token, DraftTree.ROOT, 1, Math.min(0, logProbability));
+        return true;
     }
 
-    /** Adds a child of the {@code i}-th node of the frontier. */
+    /** Adds a child of the {@code i}-th node of the frontier, unless the grammar does not allow it. */
     public void addToFrontier(int i, int token, float logProbability) {
         int parent = frontier[i];
+        if (root != null && !allows(states[parent], token)) {
+            return;
+        }
         add(token, parent, depths[parent] + 1, values[parent] + Math.min(0, logProbability));
+    }
+
+    /** Also remembers where the token leads, as the next candidate's state. */
+    private boolean allows(GrammarState before, int token) {
+        if (before == null || !before.allows(token)) {
+            return false;
+        }
+        if (size >= states.length) {
+            states = Arrays.copyOf(states, 2 * size + 64);
+        }
+        states[size] = before.after(token);
+        return true;
     }
 
     private void add(int token, int parent, int nodeDepth, float value) {

@@ -89,7 +89,8 @@ public final class SimulatedModel implements AutoCloseable {
         Sequence sequence = new Sequence(prompt, wanted, seed,
                 wanted.drafter() == null ? drafters.standard() : drafters.named(wanted.drafter()),
                 new TokenSampler(wanted, seed, language.vocabulary()), new IncrementalDetokenizer(LETTERS),
-                new StopMatcher(wanted.stop()), stream, cycles, engines.target().shape(), clock::now, tenant, Priority.NORMAL);
+                new StopMatcher(wanted.stop()), null, stream, cycles, engines.target().shape(), clock::now, tenant,
+                Priority.NORMAL);
         subscriber.onSubscribe(stream);
         OverloadedException refusal = loop.submit(sequence);
         if (refusal != null) {

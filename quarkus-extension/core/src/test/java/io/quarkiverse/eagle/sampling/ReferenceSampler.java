@@ -3,6 +3,7 @@ package io.quarkiverse.eagle.sampling;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.IntPredicate;
 
 import io.quarkiverse.eagle.GenerationOptions;
 
@@ -29,7 +30,12 @@ public final class ReferenceSampler {
     }
 
     int sample(float[] row, double u) {
-        List<Candidate> kept = distribution(row);
+        return sample(row, u, token -> true);
+    }
+
+    /** @param allowed the tokens that can be drawn */
+    int sample(float[] row, double u, IntPredicate allowed) {
+        List<Candidate> kept = distribution(row, allowed);
         double sum = 0;
         for (Candidate candidate : kept) {
             sum += candidate.probability;
@@ -42,9 +48,15 @@ public final class ReferenceSampler {
 
     /** The tokens that can be drawn, most probable first, with probabilities that sum to 1. */
     public List<Candidate> distribution(float[] row) {
+        return distribution(row, token -> true);
+    }
+
+    private List<Candidate> distribution(float[] row, IntPredicate allowed) {
         List<Candidate> candidates = new ArrayList<>();
         for (int token = 0; token < row.length; token++) {
-            candidates.add(new Candidate(token, penalised(token, row[token]), 0));
+            if (allowed.test(token)) {
+                candidates.add(new Candidate(token, penalised(token, row[token]), 0));
+            }
         }
         candidates.sort(Comparator.comparingDouble((Candidate c) -> -c.logit).thenComparingInt(Candidate::token));
         if (options.greedy()) {

@@ -3,10 +3,15 @@ package io.quarkiverse.eagle.sampling;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import java.nio.file.Path;
 import java.util.Random;
 
 import io.quarkiverse.eagle.GenerationOptions;
+import io.quarkiverse.eagle.ResponseFormat;
 import io.quarkiverse.eagle.engine.StepResult;
+import io.quarkiverse.eagle.grammar.GrammarState;
+import io.quarkiverse.eagle.grammar.TokenGrammars;
+import io.quarkiverse.eagle.text.TokenBytes;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Assume;
@@ -21,6 +26,9 @@ import net.jqwik.api.constraints.IntRange;
 class TokenSamplerPropertyTest {
 
     private static final int POSITIONS = 40;
+    private static final int PIECES = 52;
+    private static final TokenGrammars GRAMMARS = new TokenGrammars(
+            () -> TokenBytes.load(Path.of("src/test/resources/tokenizers/json.json")), new int[] { PIECES - 1 }, PIECES);
 
     @Property(tries = 1500, seed = "20240624", edgeCases = EdgeCasesMode.NONE)
     void decidesWhatTheReferenceDecidesFromTheFullLogits(@ForAll("rows") float[] row,
@@ -90,6 +98,29 @@ class TokenSamplerPropertyTest {
         GenerationOptions options = GenerationOptions.defaults().withTemperature(0.7).withTopK(topK).withTopP(0.9);
         assertThat(new TokenSampler(options, 1, row.length).distribution(Rows.result(topK, false, row), 0, 0, new int[0], 0,
                 new TokenDistribution())).isTrue();
+    }
+
+    /** Rows are as wide as a vocabulary of JSON's pieces; every decision is among what the grammar leaves. */
+    @Property(tries = 600, seed = "20240626", edgeCases = EdgeCasesMode.NONE)
+    void decidesWhatTheReferenceDecidesAmongWhatAGrammarAllows(@ForAll("options") GenerationOptions options,
+            @ForAll @IntRange(min = 1, max = 64) int topK, @ForAll boolean hasLogits, @ForAll long seed) {
+        Random random = new Random(seed);
+        GrammarState state = GRAMMARS.start(ResponseFormat.json());
+        TokenSampler sampler = new TokenSampler(options, seed, PIECES, state);
+        ReferenceSampler reference = new ReferenceSampler(options);
+        for (int position = 0; position < POSITIONS && state != null; position++) {
+            float[] row = row(PIECES, 3, random.nextInt(4) == 0, 0, random.nextLong());
+            StepResult result = Rows.result(topK, hasLogits, row);
+            int expected = reference.sample(row, CounterRandom.u(seed, position), state.allowed()::contains);
+            int decided = sampler.sample(result, 0, 0, position);
+            if (decided != TokenSampler.NEEDS_LOGITS || hasLogits) {
+                assertThat(decided).isEqualTo(expected);
+            }
+            sampler.accept(expected);
+            reference.accept(expected);
+            state = state.after(expected);
+            assertThat(sampler.state()).isSameAs(state);
+        }
     }
 
     @Provide

@@ -22,6 +22,7 @@ import com.hubspot.jinjava.interpret.Context;
 
 import io.quarkiverse.eagle.ChatMessage;
 import io.quarkiverse.eagle.InvalidRequestException;
+import io.quarkiverse.eagle.Tool;
 
 class ChatTemplateTest {
 
@@ -41,6 +42,23 @@ class ChatTemplateTest {
     @MethodSource("renderings")
     void rendersWhatJinja2Renders(Rendering rendering) {
         assertThat(template(rendering.template).render(rendering.messages, rendering.addGenerationPrompt))
+                .isEqualTo(rendering.expected);
+    }
+
+    /** A rendering with tools and their calls, by Jinja2 too. */
+    record ToolRendering(String template, List<ChatMessage> messages, List<Tool> tools, String expected) {
+    }
+
+    static Stream<ToolRendering> toolRenderings() throws IOException {
+        return new ObjectMapper().readValue(ChatTemplateTest.class.getResource("/templates/tool-renderings.json"),
+                new TypeReference<List<ToolRendering>>() {
+                }).stream();
+    }
+
+    @ParameterizedTest
+    @MethodSource("toolRenderings")
+    void showsToolsAsJinja2Does(ToolRendering rendering) {
+        assertThat(template(rendering.template).render(rendering.messages, true, rendering.tools))
                 .isEqualTo(rendering.expected);
     }
 
@@ -99,7 +117,7 @@ class ChatTemplateTest {
             "{% for m in messages if m.role %}{% endfor %} => loop with a condition", "{{ 'a'.zfill(3) }} => .zfill()",
             "{{ frobnicate('a') }} => frobnicate", "{{ 'a' | frobnicate }} => frobnicate", "{% if true %}a => endif",
             "{{ 'a' is frobnicated }} => frobnicated", "{{ 'a' * 3 }} => `'a'`", "a {{ b => {{ b",
-            "{{ 1 | tojson(indent=4) }} => indent" })
+            "{{ 1 | tojson(sort_keys=true) }} => tojson" })
     void namesTheConstructThatItCannotRender(String template, String named) {
         assertThatThrownBy(() -> ChatTemplate.of(template, null, null).render(HI, true))
                 .isInstanceOf(ChatTemplateException.class).hasMessageContaining(named);

@@ -32,6 +32,11 @@ public record ToyLanguage(int vocabulary, int endToken, float endBias) {
         return new ToyLanguage(12, 11, -0.5f);
     }
 
+    /** The pieces of JSON that the tokenizer {@code json} knows, in any order; an answer ends where its grammar lets it. */
+    public static ToyLanguage jsonPieces() {
+        return new ToyLanguage(52, 51, 0);
+    }
+
     /** The prefix with one more token. */
     public static long extend(long prefix, int token) {
         return mix(prefix * 31 + token + 1);

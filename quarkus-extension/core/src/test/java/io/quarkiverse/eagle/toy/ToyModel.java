@@ -75,6 +75,7 @@ public final class ToyModel implements AutoCloseable {
         private Acceptance acceptance = Acceptance.COUPLED;
         private boolean prefixReuse = true;
         private RequestLimits limits = RequestLimits.NONE;
+        private String tokenizer = "letters";
 
         private Builder(ToyLanguage language) {
             this.language = language;
@@ -170,6 +171,12 @@ public final class ToyModel implements AutoCloseable {
             return this;
         }
 
+        /** Another tokenizer than that of letters, by its resource's name. */
+        public Builder tokenizer(String value) {
+            tokenizer = value;
+            return this;
+        }
+
         public Builder emission(Executor value) {
             emission = value;
             return this;
@@ -201,7 +208,7 @@ public final class ToyModel implements AutoCloseable {
         private Path writeBundle() {
             try {
                 Path folder = Files.createTempDirectory("toy-bundle");
-                try (InputStream tokenizer = ToyModel.class.getResourceAsStream("/tokenizers/letters.json")) {
+                try (InputStream tokenizer = ToyModel.class.getResourceAsStream("/tokenizers/" + this.tokenizer + ".json")) {
                     Files.copy(tokenizer, folder.resolve(BundleManifest.TOKENIZER));
                 }
                 Files.createDirectory(folder.resolve("target"));

@@ -1,11 +1,14 @@
 package io.quarkiverse.eagle.cli;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Executor;
 
 import io.quarkiverse.eagle.Acceptance;
 import io.quarkiverse.eagle.GenerationOptions;
+import io.quarkiverse.eagle.ResponseFormat;
 import io.quarkiverse.eagle.TreeBudget;
 import io.quarkiverse.eagle.cli.bench.Processor;
 import io.quarkiverse.eagle.decode.ModelOptions;
@@ -105,10 +108,30 @@ final class DecodingOptions {
     @Option(names = "--json", description = "Print one JSON document on standard output and nothing else.")
     private boolean json;
 
+    @Option(names = "--json-object", description = "Hold the answer to a JSON object while it is decoded.")
+    private boolean jsonObject;
+
+    @Option(names = "--json-schema", paramLabel = "FILE", description = "Hold the answer to a JSON Schema while it is decoded.")
+    private Path jsonSchema;
+
     /** How to generate, checked; the drafter and the budget are the model's ({@link #model}). */
     GenerationOptions generation() {
         return new GenerationOptions(0, temperature, topK, topP, minP, repetitionPenalty, presencePenalty, frequencyPenalty,
-                seed, stop, 0, null, null, null, acceptance).withMaxTokens(maxTokens);
+                seed, stop, 0, null, null, null, acceptance, format()).withMaxTokens(maxTokens);
+    }
+
+    private ResponseFormat format() {
+        if (jsonSchema == null) {
+            return jsonObject ? ResponseFormat.json() : ResponseFormat.text();
+        }
+        if (jsonObject) {
+            throw new UsageException("--json-object and --json-schema are two forms of one answer; leave one of them out");
+        }
+        try {
+            return ResponseFormat.jsonSchema(Files.readString(jsonSchema));
+        } catch (IOException e) {
+            throw new UsageException("the schema " + jsonSchema + " cannot be read: " + e.getMessage());
+        }
     }
 
     /** How the model decodes, checked. */

@@ -87,6 +87,20 @@ class ChatCommandTest {
     }
 
     @Test
+    void holdsTheAnswerToASchema() throws IOException {
+        Path schema = Files.writeString(folder.resolve("schema.json"), "{\"enum\": [\"a bird\", \"a fish\"]}");
+        assertThat(eagle("chat", QUESTION, "--json-schema", schema.toString()).out().strip()).isIn("\"a bird\"", "\"a fish\"");
+        assertThat(eagle("chat", QUESTION, "--json-object", "--max-tokens", "4").out().strip()).startsWith("{");
+        CommandRun both = eagle("chat", QUESTION, "--json-schema", schema.toString(), "--json-object");
+        assertThat(both.status()).isEqualTo(2);
+        assertThat(both.err()).contains("two forms of one answer").hasLineCount(1);
+        Files.writeString(schema, "{\"not\": {}}");
+        CommandRun refused = eagle("chat", QUESTION, "--json-schema", schema.toString());
+        assertThat(refused.status()).isEqualTo(2);
+        assertThat(refused.err()).contains("the schema at # has not").hasLineCount(1);
+    }
+
+    @Test
     void leavesTheChatTemplateOutOfARawPrompt() {
         JsonNode raw = eagle("chat", "--raw", "The capital of France is", "--max-tokens", "3", "--json").json();
         JsonNode chat = eagle("chat", "The capital of France is", "--max-tokens", "3", "--json").json();

@@ -2,6 +2,7 @@ package io.quarkiverse.eagle.openai.clients;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
@@ -9,6 +10,10 @@ import org.junit.jupiter.api.Test;
 
 import dev.langchain4j.data.message.UserMessage;
 import dev.langchain4j.model.chat.request.ChatRequest;
+import dev.langchain4j.model.chat.request.ResponseFormat;
+import dev.langchain4j.model.chat.request.ResponseFormatType;
+import dev.langchain4j.model.chat.request.json.JsonObjectSchema;
+import dev.langchain4j.model.chat.request.json.JsonSchema;
 import dev.langchain4j.model.chat.response.ChatResponse;
 import dev.langchain4j.model.chat.response.StreamingChatResponseHandler;
 import dev.langchain4j.model.openai.OpenAiChatModel;
@@ -20,6 +25,18 @@ class LangChain4jClientTest {
 
     private static final ChatRequest QUESTION = ChatRequest.builder()
             .messages(UserMessage.from("What is the capital of France?")).build();
+
+    @Test
+    void anAnswerIsHeldToTheSchemaOfTheRequest() {
+        JsonSchema schema = JsonSchema.builder().name("answer").rootElement(JsonObjectSchema.builder()
+                .addEnumProperty("capital", List.of("Paris", "Rome")).required("capital").additionalProperties(false).build())
+                .build();
+        ChatResponse response = OpenAiChatModel.builder().baseUrl(ServeProcess.sharedUrl()).apiKey(ServeProcess.KEY)
+                .modelName("default").temperature(0.0).maxTokens(40).strictJsonSchema(true).build()
+                .chat(ChatRequest.builder().messages(QUESTION.messages()).responseFormat(ResponseFormat.builder()
+                        .type(ResponseFormatType.JSON).jsonSchema(schema).build()).build());
+        assertThat(response.aiMessage().text()).matches("\\{\\s?\"capital\":\\s?\"(Paris|Rome)\"\\s?}");
+    }
 
     @Test
     void aStreamGivesTheSameTextAsTheWholeAnswer() throws Exception {

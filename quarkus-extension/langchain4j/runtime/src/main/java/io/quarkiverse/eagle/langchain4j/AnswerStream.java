@@ -4,7 +4,9 @@ import java.util.concurrent.Flow;
 
 import org.jboss.logging.Logger;
 
+import dev.langchain4j.agent.tool.ToolExecutionRequest;
 import dev.langchain4j.model.chat.response.ChatResponse;
+import dev.langchain4j.model.chat.response.CompleteToolCall;
 import dev.langchain4j.model.chat.response.PartialResponse;
 import dev.langchain4j.model.chat.response.PartialResponseContext;
 import dev.langchain4j.model.chat.response.StreamingChatResponseHandler;
@@ -69,6 +71,10 @@ final class AnswerStream implements Flow.Subscriber<GeneratedToken>, StreamingHa
             LOG.infof("Answer of %s: %s", model, response);
         }
         try {
+            int index = 0;
+            for (ToolExecutionRequest call : response.aiMessage().toolExecutionRequests()) {
+                handler.onCompleteToolCall(new CompleteToolCall(index++, call));
+            }
             handler.onCompleteResponse(response);
         } catch (RuntimeException e) {
             fail(e);

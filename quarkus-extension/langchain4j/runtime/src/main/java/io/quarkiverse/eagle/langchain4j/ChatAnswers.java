@@ -1,5 +1,9 @@
 package io.quarkiverse.eagle.langchain4j;
 
+import java.util.List;
+import java.util.UUID;
+
+import dev.langchain4j.agent.tool.ToolExecutionRequest;
 import dev.langchain4j.data.message.AiMessage;
 import dev.langchain4j.exception.InternalServerException;
 import dev.langchain4j.exception.InvalidRequestException;
@@ -21,13 +25,22 @@ final class ChatAnswers {
     static ChatResponse response(String model, GenerationResult result) {
         EagleChatResponseMetadata metadata = EagleChatResponseMetadata.builder().modelName(model)
                 .tokenUsage(new TokenUsage(result.promptTokens(), result.completionTokens()))
-                .finishReason(finishReason(result.finishReason())).result(result).build();
-        return ChatResponse.builder().aiMessage(AiMessage.from(result.text())).metadata(metadata).build();
+                .finishReason(finishReason(result)).result(result).build();
+        return ChatResponse.builder().aiMessage(message(result)).metadata(metadata).build();
     }
 
-    private static FinishReason finishReason(io.quarkiverse.eagle.FinishReason reason) {
-        return switch (reason) {
-            case STOP -> FinishReason.STOP;
+    private static AiMessage message(GenerationResult result) {
+        if (result.toolCalls().isEmpty()) {
+            return AiMessage.from(result.text());
+        }
+        List<ToolExecutionRequest> calls = result.toolCalls().stream().map(call -> ToolExecutionRequest.builder()
+                .id(UUID.randomUUID().toString()).name(call.name()).arguments(call.arguments()).build()).toList();
+        return AiMessage.builder().text(result.text().isEmpty() ? null : result.text()).toolExecutionRequests(calls).build();
+    }
+
+    private static FinishReason finishReason(GenerationResult result) {
+        return switch (result.finishReason()) {
+            case STOP -> result.toolCalls().isEmpty() ? FinishReason.STOP : FinishReason.TOOL_EXECUTION;
             case LENGTH -> FinishReason.LENGTH;
             case DEADLINE, CANCELLED, ABANDONED, SHUTDOWN -> FinishReason.OTHER;
         };

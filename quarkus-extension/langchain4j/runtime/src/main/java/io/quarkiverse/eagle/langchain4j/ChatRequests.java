@@ -8,12 +8,12 @@ import dev.langchain4j.data.message.ChatMessage;
 import dev.langchain4j.data.message.Content;
 import dev.langchain4j.data.message.SystemMessage;
 import dev.langchain4j.data.message.TextContent;
+import dev.langchain4j.data.message.ToolExecutionResultMessage;
 import dev.langchain4j.data.message.UserMessage;
 import dev.langchain4j.exception.InvalidRequestException;
 import dev.langchain4j.exception.UnsupportedFeatureException;
 import dev.langchain4j.model.chat.request.ChatRequest;
 import dev.langchain4j.model.chat.request.ChatRequestParameters;
-import dev.langchain4j.model.chat.request.ResponseFormatType;
 import io.quarkiverse.eagle.GenerationOptions;
 import io.quarkiverse.eagle.GenerationRequest;
 
@@ -31,23 +31,16 @@ final class ChatRequests {
      */
     static GenerationRequest generation(String model, ChatRequest request) {
         ChatRequestParameters parameters = request.parameters();
-        requireSupported(model, parameters);
+        requireModel(model, parameters);
         return GenerationRequest.chat(request.messages().stream().map(ChatRequests::message).toList())
-                .with(options(parameters));
+                .with(options(parameters).withFormat(ResponseForms.format(parameters.responseFormat())))
+                .withTools(ResponseForms.tools(parameters));
     }
 
-    private static void requireSupported(String model, ChatRequestParameters parameters) {
+    private static void requireModel(String model, ChatRequestParameters parameters) {
         if (parameters.modelName() != null && !parameters.modelName().equals(model)) {
             throw new InvalidRequestException("the request is for the model " + parameters.modelName() + ", but this one is "
                     + model + "; leave the model name out, or inject the model with @ModelName");
-        }
-        if (!parameters.toolSpecifications().isEmpty() || parameters.toolChoice() != null) {
-            throw new UnsupportedFeatureException("tools are not supported by the provider eagle; leave tools out of the"
-                    + " request");
-        }
-        if (parameters.responseFormat() != null && parameters.responseFormat().type() != ResponseFormatType.TEXT) {
-            throw new UnsupportedFeatureException("the response format " + parameters.responseFormat().type()
-                    + " is not supported by the provider eagle; leave it out, and describe the form in the prompt");
         }
     }
 
@@ -88,12 +81,15 @@ final class ChatRequests {
         if (message instanceof UserMessage user) {
             return io.quarkiverse.eagle.ChatMessage.user(text(user.contents()));
         }
-        if (message instanceof AiMessage answer && !answer.hasToolExecutionRequests()) {
-            return io.quarkiverse.eagle.ChatMessage.assistant(answer.text() == null ? "" : answer.text());
+        if (message instanceof AiMessage answer) {
+            return io.quarkiverse.eagle.ChatMessage.assistant(answer.text() == null ? "" : answer.text(),
+                    answer.toolExecutionRequests().stream().map(ResponseForms::call).toList());
+        }
+        if (message instanceof ToolExecutionResultMessage result) {
+            return io.quarkiverse.eagle.ChatMessage.tool(text(result.contents()));
         }
         throw new UnsupportedFeatureException("a message of type " + message.type()
-                + (message instanceof AiMessage ? " with tool calls" : "")
-                + " is not supported by the provider eagle; it takes system, user and AI messages of text");
+                + " is not supported by the provider eagle; it takes system, user, AI and tool result messages of text");
     }
 
     private static String text(List<Content> contents) {

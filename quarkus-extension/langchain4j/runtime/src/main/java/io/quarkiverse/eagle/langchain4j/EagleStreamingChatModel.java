@@ -1,9 +1,11 @@
 package io.quarkiverse.eagle.langchain4j;
 
 import java.util.List;
+import java.util.Set;
 
 import org.jboss.logging.Logger;
 
+import dev.langchain4j.model.chat.Capability;
 import dev.langchain4j.model.chat.StreamingChatModel;
 import dev.langchain4j.model.chat.listener.ChatModelListener;
 import dev.langchain4j.model.chat.request.ChatRequest;
@@ -52,6 +54,12 @@ public final class EagleStreamingChatModel implements StreamingChatModel {
     @Override
     public ChatRequestParameters defaultRequestParameters() {
         return defaults;
+    }
+
+    /** So that AI services hold answers that are objects to their classes' schemas. */
+    @Override
+    public Set<Capability> supportedCapabilities() {
+        return Set.of(Capability.RESPONSE_FORMAT_JSON_SCHEMA);
     }
 
     @Override

@@ -66,6 +66,7 @@ final class AnswerJson {
             case DEADLINE -> throw RequestError.deadlinePassed(model().timeToClear());
             case SHUTDOWN -> throw RequestError.shutDown(model().timeToClear());
             case ABANDONED -> throw RequestError.abandoned();
+            case STOP -> result.toolCalls().isEmpty() ? result.finishReason().json() : "tool_calls";
             default -> result.finishReason().json();
         };
     }

@@ -13,6 +13,9 @@ import io.quarkiverse.eagle.GenerationOptions;
 import io.quarkiverse.eagle.GenerationRequest;
 import io.quarkiverse.eagle.InvalidRequestException;
 import io.quarkiverse.eagle.Priority;
+import io.quarkiverse.eagle.ResponseFormat;
+import io.quarkiverse.eagle.ToolUse;
+import io.quarkiverse.eagle.decode.SpeculativeModel;
 
 /** From a request's JSON to generations. Whatever is wrong is said with the name of the field that has to change. */
 final class CompletionReader {
@@ -20,7 +23,7 @@ final class CompletionReader {
     private static final int MOST_STOPS = 4;
 
     /** Fields that would change the answer and that are not served: ignoring them would give another answer than asked for. */
-    private static final List<String> UNSUPPORTED = List.of("tools", "functions", "logit_bias", "suffix", "echo", "audio");
+    private static final List<String> UNSUPPORTED = List.of("functions", "logit_bias", "suffix", "echo", "audio");
 
     private final OpenAiConfig config;
     private final ModelDirectory models;
@@ -39,20 +42,23 @@ final class CompletionReader {
     CompletionCall read(JsonNode body, AnswerForm form, String tenant) {
         Fields fields = PromptReader.object(body);
         ModelDirectory.Entry model = models.find(fields.text("model"));
-        refuseWhatIsNotServed(fields);
+        refuseWhatIsNotServed(fields, form);
         List<GenerationRequest> asked = form == AnswerForm.CHAT ? List.of(prompts.messages(fields)) : prompts.prompts(fields);
         int copies = copies(fields, asked.size());
         int logprobs = logprobs(fields, form);
         GenerationOptions options = options(fields, logprobs, model.model().model().limits().tokens());
         Priority priority = priority(fields);
+        ToolUse tools = form == AnswerForm.CHAT ? ToolReader.read(fields) : null;
+        requireFormat(model.model().model(), options, tools);
         List<GenerationRequest> choices = new ArrayList<>();
         int promptTokens = 0;
         for (GenerationRequest prompt : asked) {
-            int[] ids = prompts.tokens(prompt, model.model());
+            int[] ids = prompts.tokens(tools == null ? prompt : prompt.withTools(tools), model.model());
             promptTokens += ids.length;
             for (int copy = 0; copy < copies; copy++) {
                 GenerationOptions own = options.seed() == null ? options : options.withSeed(options.seed() + choices.size());
-                choices.add(GenerationRequest.tokens(ids).with(own).forTenant(tenant).withPriority(priority));
+                choices.add(GenerationRequest.tokens(ids).with(own).forTenant(tenant).withPriority(priority)
+                        .withTools(tools));
             }
         }
         boolean stream = fields.flag("stream");
@@ -73,18 +79,26 @@ final class CompletionReader {
         return copies;
     }
 
-    private static void refuseWhatIsNotServed(Fields fields) {
+    /** Now rather than while the answer is awaited, and with the name of the field that has to change. */
+    private static void requireFormat(SpeculativeModel model, GenerationOptions options, ToolUse tools) {
+        try {
+            model.requireFormat(GenerationRequest.tokens().with(options).withTools(tools));
+        } catch (InvalidRequestException e) {
+            throw RequestError.wrong(options.format() instanceof ResponseFormat.Text ? "tools" : "response_format",
+                    e.getMessage());
+        }
+    }
+
+    private static void refuseWhatIsNotServed(Fields fields, AnswerForm form) {
+        if (form == AnswerForm.TEXT && fields.has("tools")) {
+            throw RequestError.unsupported("tools", "tools are offered in chats; use /v1/chat/completions");
+        }
         for (String field : UNSUPPORTED) {
             JsonNode value = fields.get(field);
             if (value != null && !(value.isContainerNode() && value.isEmpty()) && !value.equals(
                     BooleanNode.FALSE)) {
                 throw RequestError.unsupported(field, field + " is not supported; leave it out");
             }
-        }
-        String format = fields.inside("response_format").text("type");
-        if (format != null && !format.equals("text")) {
-            throw RequestError.unsupported("response_format", "response_format is " + format
-                    + ", but only text is supported; leave it out and ask for JSON in the prompt");
         }
     }
 
@@ -131,6 +145,7 @@ final class CompletionReader {
         options.set("seed", o -> o.withSeed(fields.longInteger("seed")));
         options.set("stop", o -> o.withStop(stops(fields)));
         options.set("drafter", o -> o.withDrafter(fields.text("drafter")));
+        options.set("response_format", o -> o.withFormat(FormatReader.read(fields)));
         options.set("deadline", o -> o.withDeadline(deadline(fields)));
         // The chosen token's own log-probability comes with at least one alternative.
         return options.made.withLogprobs(logprobs < 0 ? 0 : Math.max(1, logprobs));

@@ -164,6 +164,11 @@ final class EventStream {
             }
             if (result != null) {
                 ended = true;
+                if (!result.toolCalls().isEmpty()) {
+                    ObjectNode calls = AnswerForm.calls(index, result.toolCalls(), !begun).putNull("finish_reason");
+                    begun = true;
+                    send(json.chunk(calls).toString());
+                }
                 ObjectNode chunk = json.chunk(piece(null).putNull("logprobs").put("finish_reason", reason));
                 chunk.set("eagle", AnswerJson.eagle(List.of(result)));
                 send(chunk.toString());

@@ -9,12 +9,13 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.quarkiverse.eagle.ChatMessage;
 import io.quarkiverse.eagle.GenerationRequest;
 import io.quarkiverse.eagle.InvalidRequestException;
+import io.quarkiverse.eagle.ToolCall;
 import io.quarkiverse.eagle.runtime.ServedModel;
 
 /** Reads what is to be continued: the messages of a chat, or prompts of text or token ids. */
 final class PromptReader {
 
-    private static final Set<String> ROLES = Set.of("system", "user", "assistant");
+    private static final Set<String> ROLES = Set.of("system", "user", "assistant", "tool");
 
     private final int mostMessages;
 
@@ -55,9 +56,10 @@ final class PromptReader {
         String known = "developer".equals(role) ? "system" : role;
         if (known == null || !ROLES.contains(known)) {
             throw RequestError.wrong(path + ".role", path + ".role is " + (role == null ? "missing" : "\"" + role + "\"")
-                    + "; it must be system, developer, user or assistant");
+                    + "; it must be system, developer, user, assistant or tool");
         }
-        return new ChatMessage(known, content(fields));
+        List<ToolCall> calls = known.equals("assistant") ? ToolReader.calls(fields) : List.of();
+        return new ChatMessage(known, calls.isEmpty() || fields.has("content") ? content(fields) : "", calls);
     }
 
     private static String content(Fields message) {

@@ -115,8 +115,9 @@ final class RequestError extends RuntimeException {
                     "the model cannot be reached at the moment; try again later", SOON);
         }
         if (failure instanceof InvalidRequestException) {
-            // All other fields are checked while they are read; only the model knows its drafters.
-            return wrong("drafter", failure.getMessage());
+            // All other fields are checked while they are read; only the model knows its drafters, and only decoding shows
+            // that a format leads nowhere.
+            return wrong(failure.getMessage().startsWith("no token ") ? "response_format" : "drafter", failure.getMessage());
         }
         return new RequestError(500, SERVER, null, null, "the server failed; its log says why");
     }

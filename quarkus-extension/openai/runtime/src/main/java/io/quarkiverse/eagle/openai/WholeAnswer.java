@@ -51,7 +51,7 @@ final class WholeAnswer {
         List<ObjectNode> choices = new ArrayList<>();
         for (List<GeneratedToken> tokens : answers) {
             GenerationResult result = tokens.get(tokens.size() - 1).result();
-            ObjectNode choice = call.form().whole(results.size(), result.text());
+            ObjectNode choice = call.form().whole(results.size(), result);
             choice.put("finish_reason", json.finishReason(result));
             choice.set("logprobs", logprobs.json(tokens, 0));
             choices.add(choice);

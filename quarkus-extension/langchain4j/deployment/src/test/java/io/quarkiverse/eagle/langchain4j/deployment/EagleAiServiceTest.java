@@ -12,6 +12,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
+
 import dev.langchain4j.data.message.AiMessage;
 import dev.langchain4j.data.message.ChatMessage;
 import dev.langchain4j.data.message.SystemMessage;
@@ -27,7 +29,8 @@ class EagleAiServiceTest {
 
     @RegisterExtension
     static final QuarkusUnitTest APPLICATION = new QuarkusUnitTest()
-            .withApplicationRoot(root -> root.addClasses(RecordedConversations.class, Guide.class, Storyteller.class))
+            .withApplicationRoot(root -> root.addClasses(RecordedConversations.class, Guide.class, Storyteller.class,
+                    Extractor.class, Place.class))
             .overrideConfigKey("quarkus.eagle.slots", "1")
             .overrideConfigKey("quarkus.eagle.threads", "2")
             .overrideConfigKey("quarkus.langchain4j.eagle.chat-model.max-tokens", "24")
@@ -49,6 +52,17 @@ class EagleAiServiceTest {
         Multi<String> stream(@MemoryId String id, @dev.langchain4j.service.UserMessage String question);
     }
 
+    /** What an extractor finds. */
+    public record Place(@JsonProperty(required = true) String city, @JsonProperty(required = true) int people) {
+    }
+
+    /** Answers with an object. */
+    @RegisterAiService(modelName = "long")
+    public interface Extractor {
+
+        Place extract(@dev.langchain4j.service.UserMessage String text);
+    }
+
     /** Takes its time. */
     @RegisterAiService(modelName = "long")
     public interface Storyteller {
@@ -63,6 +77,9 @@ class EagleAiServiceTest {
     Storyteller storyteller;
 
     @Inject
+    Extractor extractor;
+
+    @Inject
     RecordedConversations conversations;
 
     @BeforeEach
@@ -74,6 +91,13 @@ class EagleAiServiceTest {
     @ActivateRequestContext
     void theServiceAnswers() {
         assertThat(guide.answer("answers", QUESTION)).contains("Paris");
+    }
+
+    @Test
+    @ActivateRequestContext
+    void anAnswerThatIsAnObjectIsHeldToItsClass() {
+        assertThat(extractor.extract("Paris has 2100000 people.").city()).isNotNull();
+        assertThat(conversations.requests().get(0).responseFormat().jsonSchema()).isNotNull();
     }
 
     @Test

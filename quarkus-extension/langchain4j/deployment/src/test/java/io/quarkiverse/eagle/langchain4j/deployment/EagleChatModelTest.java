@@ -13,7 +13,12 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+
+import dev.langchain4j.agent.tool.ToolExecutionRequest;
 import dev.langchain4j.agent.tool.ToolSpecification;
+import dev.langchain4j.data.message.AiMessage;
 import dev.langchain4j.data.message.ImageContent;
 import dev.langchain4j.data.message.SystemMessage;
 import dev.langchain4j.data.message.ToolExecutionResultMessage;
@@ -25,6 +30,11 @@ import dev.langchain4j.model.chat.StreamingChatModel;
 import dev.langchain4j.model.chat.request.ChatRequest;
 import dev.langchain4j.model.chat.request.ChatRequestParameters;
 import dev.langchain4j.model.chat.request.ResponseFormat;
+import dev.langchain4j.model.chat.request.ResponseFormatType;
+import dev.langchain4j.model.chat.request.ToolChoice;
+import dev.langchain4j.model.chat.request.json.JsonObjectSchema;
+import dev.langchain4j.model.chat.request.json.JsonSchema;
+import dev.langchain4j.model.chat.request.json.JsonStringSchema;
 import dev.langchain4j.model.chat.response.ChatResponse;
 import dev.langchain4j.model.output.FinishReason;
 import io.quarkiverse.eagle.ChatMessage;
@@ -121,7 +131,7 @@ class EagleChatModelTest {
         List<ChatMessage> chat = List.of(ChatMessage.system("You answer in one word."), ChatMessage.user(QUESTION),
                 ChatMessage.assistant("Paris."), ChatMessage.user("And of Italy?"));
         ChatResponse response = chatModel.chat(SystemMessage.from("You answer in one word."), UserMessage.from(QUESTION),
-                dev.langchain4j.data.message.AiMessage.from("Paris."), UserMessage.from("And of Italy?"));
+                AiMessage.from("Paris."), UserMessage.from("And of Italy?"));
         assertThat(response.aiMessage().text()).isEqualTo(generate(GenerationRequest.chat(chat), options(24)).text());
     }
 
@@ -169,14 +179,52 @@ class EagleChatModelTest {
     }
 
     @Test
+    void anAnswerIsHeldToItsSchemaOrToJson() throws Exception {
+        JsonSchema schema = JsonSchema.builder().name("place").rootElement(JsonObjectSchema.builder()
+                .addProperty("city", JsonStringSchema.builder().description("Its name").build())
+                .addEnumProperty("size", List.of("small", "large")).required("city", "size").build()).build();
+        ResponseFormat format = ResponseFormat.builder().type(ResponseFormatType.JSON).jsonSchema(schema).build();
+        ChatRequest request = question(ChatRequestParameters.builder().responseFormat(format).maxOutputTokens(200).build());
+        ChatResponse response = chatModel.chat(request);
+        JsonNode place = new ObjectMapper().readTree(response.aiMessage().text());
+        assertThat(place.fieldNames()).toIterable().containsExactly("city", "size");
+        assertThat(place.get("size").textValue()).isIn("small", "large");
+        RecordedAnswer streamed = new RecordedAnswer();
+        streamingChatModel.chat(request, streamed);
+        assertThat(streamed.whole().aiMessage().text()).isEqualTo(response.aiMessage().text());
+        assertThat(chatModel.chat(question(ChatRequestParameters.builder().responseFormat(ResponseFormat.JSON)
+                .maxOutputTokens(2).build())).aiMessage().text()).startsWith("{");
+    }
+
+    @Test
+    void aRequiredToolIsAskedFor() throws Exception {
+        ToolSpecification weather = ToolSpecification.builder().name("weather").description("The weather of a city")
+                .parameters(JsonObjectSchema.builder().addStringProperty("city").addIntegerProperty("days")
+                        .required("city", "days").build())
+                .build();
+        ChatRequest request = question(ChatRequestParameters.builder().toolSpecifications(weather)
+                .toolChoice(ToolChoice.REQUIRED).maxOutputTokens(200).build());
+        AiMessage answer = chatModel.chat(request).aiMessage();
+        ToolExecutionRequest call = answer.toolExecutionRequests().get(0);
+        assertThat(call.name()).isEqualTo("weather");
+        JsonNode arguments = new ObjectMapper().readTree(call.arguments());
+        assertThat(arguments.get("city").isTextual()).isTrue();
+        assertThat(arguments.get("days").isIntegralNumber()).isTrue();
+        RecordedAnswer streamed = new RecordedAnswer();
+        streamingChatModel.chat(request, streamed);
+        assertThat(streamed.whole().aiMessage().toolExecutionRequests().get(0).arguments()).isEqualTo(call.arguments());
+        assertThat(streamed.whole().finishReason()).isEqualTo(FinishReason.TOOL_EXECUTION);
+        assertThat(streamed.pieces()).isEmpty();
+        ChatResponse after = chatModel.chat(ChatRequest.builder().messages(UserMessage.from(QUESTION), answer,
+                ToolExecutionResultMessage.from(call, "It rains.")).build());
+        assertThat(after.aiMessage().text()).isNotBlank();
+        assertThat(after.tokenUsage().inputTokenCount()).isGreaterThan(60);
+    }
+
+    @Test
     void whatTheModelCannotDoIsRefused() {
-        assertRefused(question(ChatRequestParameters.builder()
-                .toolSpecifications(ToolSpecification.builder().name("clock").build()).build()), "tools");
-        assertRefused(question(ChatRequestParameters.builder().responseFormat(ResponseFormat.JSON).build()), "JSON");
         assertRefused(ChatRequest.builder()
                 .messages(UserMessage.from(ImageContent.from("http://example.com/a.png"))).build(), "IMAGE");
-        assertRefused(ChatRequest.builder()
-                .messages(ToolExecutionResultMessage.from("1", "clock", "noon")).build(), "TOOL_EXECUTION_RESULT");
         assertThatThrownBy(() -> chatModel.chat(question(ChatRequestParameters.builder().modelName("another").build())))
                 .isInstanceOf(InvalidRequestException.class).hasMessageContaining("another");
     }

@@ -40,6 +40,7 @@ class OpenAiRefusalsTest {
             .overrideConfigKey("quarkus.eagle.openai.api-keys", "first-key,second-key");
 
     private static final String HELLO = "\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]";
+    private static final String TOOL = "\"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"a\"}}]";
     private static final String ENDLESS = "{\"prompt\": \"one, two, three, four, five, six, seven, eight,\", \"temperature\": 0,"
             + " \"max_tokens\": 1500, \"stream\": ";
 
@@ -71,9 +72,19 @@ class OpenAiRefusalsTest {
             "HELLO, \"top_logprobs\": 2 | top_logprobs",
             "HELLO, \"drafter\": \"crystal-ball\" | drafter",
             "HELLO, \"deadline\": 0 | deadline",
-            "HELLO, \"tools\": [{\"type\": \"function\"}] | tools",
+            "HELLO, \"tools\": [{\"type\": \"function\"}] | tools[0].function.name",
+            "HELLO, \"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"a b\"}}] | tools[0].function.name",
+            "HELLO, \"tools\": [{\"type\": \"web_search\"}] | tools[0]",
+            "HELLO, \"tool_choice\": \"required\" | tools",
+            "HELLO, \"tool_choice\": \"maybe\" | tool_choice",
+            "HELLO, TOOL, \"tool_choice\": {\"type\": \"function\", \"function\": {\"name\": \"b\"}} | tool_choice",
+            "HELLO, TOOL, \"tool_choice\": \"required\", \"response_format\": {\"type\": \"json_object\"} | response_format",
+            "HELLO, \"tools\": [{\"function\": {\"name\": \"a\", \"parameters\": {\"not\": {}}}}], \"tool_choice\": \"required\" | tools",
             "HELLO, \"logit_bias\": {\"5\": 1} | logit_bias",
-            "HELLO, \"response_format\": {\"type\": \"json_object\"} | response_format",
+            "HELLO, \"response_format\": \"json\" | response_format",
+            "HELLO, \"response_format\": {\"type\": \"xml\"} | response_format.type",
+            "HELLO, \"response_format\": {\"type\": \"json_schema\"} | response_format.json_schema.schema",
+            "HELLO, \"response_format\": {\"type\": \"json_schema\", \"json_schema\": {\"schema\": {\"not\": {}}}} | response_format",
             "\"messages\": [] | messages",
             "\"messages\": \"Hello\" | messages",
             "\"messages\": [{\"role\": \"clown\", \"content\": \"Hi\"}] | messages[0].role",
@@ -82,7 +93,7 @@ class OpenAiRefusalsTest {
             "\"model\": 5, HELLO | model",
     })
     void aWrongFieldIsNamed(String fields, String param) {
-        Response response = send("/v1/chat/completions", "{" + fields.replace("HELLO", HELLO) + "}");
+        Response response = send("/v1/chat/completions", "{" + fields.replace("HELLO", HELLO).replace("TOOL", TOOL) + "}");
         assertThat(response.statusCode()).as(response.asString()).isEqualTo(400);
         assertThat(response.jsonPath().getString("error.param")).isEqualTo(param);
         assertThat(response.jsonPath().getString("error.type")).isEqualTo("invalid_request_error");
