@@ -98,9 +98,11 @@ class AdmissionTest {
 
     @Test
     void aTenantWithAsManyWaitingRequestsAsMayIsRefusedAloneAndRequestsOfNobodyAreNotCounted() {
-        try (ToyModel toy = ToyModel.of(ENDLESS).maxLength(100_000).limits(RequestLimits.NONE.withTenants(0, 1)).open()) {
-            Consumer running = Consumer.eager().of(toy.model().stream(request(1, LONG)));
-            running.awaitTokens(1);
+        try (ToyModel toy = ToyModel.of(ENDLESS).limits(RequestLimits.NONE.withTenants(0, 1)).open()) {
+            Gate gate = new Gate();
+            toy.target().beforeEveryStep(gate);
+            Consumer running = Consumer.eager().of(toy.model().stream(request(1, SHORT)));
+            gate.awaitArrival();
             Consumer first = Consumer.eager().of(toy.model().stream(request(2, SHORT).forTenant("a")));
             OverloadedException refused = refusal(Consumer.eager().of(toy.model().stream(request(3, SHORT).forTenant("a"))));
             assertThat(refused.reason()).isEqualTo(OverloadedException.Reason.TENANT_LIMIT);
@@ -108,8 +110,8 @@ class AdmissionTest {
             Consumer other = Consumer.eager().of(toy.model().stream(request(3, SHORT).forTenant("b")));
             Consumer nobody = Consumer.eager().of(toy.model().stream(request(4, SHORT)));
             Consumer nobodyAgain = Consumer.eager().of(toy.model().stream(request(5, SHORT)));
-            running.cancel();
-            for (Consumer consumer : List.of(first, other, nobody, nobodyAgain)) {
+            gate.open();
+            for (Consumer consumer : List.of(running, first, other, nobody, nobodyAgain)) {
                 consumer.awaitAnswer();
             }
         }
@@ -117,18 +119,23 @@ class AdmissionTest {
 
     @Test
     void aRefusalSaysWhyAndWhenToTryAgain() {
-        try (ToyModel toy = ToyModel.of(ENDLESS).maxLength(100_000).queueLimit(1).queueTimeout(Duration.ofMillis(80)).open()) {
-            Consumer running = Consumer.eager().of(toy.model().stream(request(1, LONG)));
-            running.awaitTokens(1);
+        Duration patience = Duration.ofMillis(80);
+        try (ToyModel toy = ToyModel.of(ENDLESS).queueLimit(1).queueTimeout(patience).open()) {
+            Gate gate = new Gate();
+            toy.target().beforeEveryStep(gate);
+            Consumer running = Consumer.eager().of(toy.model().stream(request(1, SHORT)));
+            gate.awaitArrival();
             Consumer waiting = Consumer.eager().of(toy.model().stream(request(2, SHORT)));
             OverloadedException full = refusal(Consumer.eager().of(toy.model().stream(request(3, SHORT))));
+            await().pollDelay(patience.plusMillis(20)).until(() -> true);
+            gate.open();
             OverloadedException late = refusal(waiting);
+            running.awaitAnswer();
             assertThat(full.reason()).isEqualTo(OverloadedException.Reason.QUEUE_FULL);
             assertThat(late.reason()).isEqualTo(OverloadedException.Reason.QUEUE_TIMEOUT);
             for (OverloadedException refusal : List.of(full, late)) {
                 assertThat(refusal.retryAfter()).isBetween(Duration.ofSeconds(1), Duration.ofMinutes(1));
             }
-            running.cancel();
         }
     }
 

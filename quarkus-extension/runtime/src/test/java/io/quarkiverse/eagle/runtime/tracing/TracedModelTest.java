@@ -32,7 +32,7 @@ import io.smallrye.config.SmallRyeConfigBuilder;
 class TracedModelTest {
 
     private static final GenerationResult RESULT = new GenerationResult("Paris.", new int[] { 5, 6 }, FinishReason.STOP,
-            "eagle2", 12, 4, 1, Duration.ofMillis(30), Duration.ofMillis(10), 99);
+            "eagle2", 12, 4, 1, Duration.ofMillis(30), Duration.ofMillis(10), 99, List.of());
 
     private final InMemorySpanExporter exporter = InMemorySpanExporter.create();
     private SdkTracerProvider provider = provider(Sampler.alwaysOn());
