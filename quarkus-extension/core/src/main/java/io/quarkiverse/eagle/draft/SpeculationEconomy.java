@@ -17,8 +17,13 @@ public final class SpeculationEconomy {
     private static final double MARGIN = 1.03;
     /** How much one more cycle counts in running means. */
     private static final double RATE = 0.05;
-    /** Cycles of a try before it is judged. */
-    private static final int TRIAL = 4;
+    /**
+     * Plain steps that a try may lose before it ends, at its beginning and later. A cycle brings one token or four, so that a
+     * few of them say little: a try that wins a fifth of a step in each is behind now and then. One that loses slowly is seen
+     * by what it has lost of late.
+     */
+    private static final double PATIENCE = 2;
+    private static final double LASTING_PATIENCE = 0.5;
     /** Cycles over which gains and losses are remembered, as the share that one keeps of the next. */
     private static final double KEEP = 0.96;
     /** Least and most cycles without drafting after it did not pay, before it is tried again. */
@@ -241,7 +246,8 @@ public final class SpeculationEconomy {
         double share = 1.0 / batch;
         won = won * Math.pow(KEEP, share) + share * (emitted * plain(batch) - seconds);
         trial += share;
-        if (trial >= TRIAL && won < 0) {
+        double patience = Math.max(LASTING_PATIENCE, PATIENCE * (1 - trial * (1 - KEEP)));
+        if (won < -patience * plain(batch)) {
             pause(plain(batch));
         } else if (trial >= 1 / (1 - KEEP)) {
             backOff = 1;
