@@ -107,7 +107,7 @@ class TreeDraftingAtTritonTest {
                         .over(ServedBundle.at(network.endpoint()).withDrafting(drafting))) {
             WholeTrees cycles = new WholeTrees(network, drafting);
             model.stream(GenerationRequest.chat(QUESTIONS.get(1))
-                    .with(GenerationOptions.defaults().withMaxTokens(48).withBudget(TreeBudget.PAPER)), cycles)
+                    .with(GenerationOptions.defaults().withMaxTokens(120).withBudget(TreeBudget.PAPER)), cycles)
                     .collect().last().await().atMost(ServedBundle.PATIENCE);
             assertThat(cycles.count).isGreaterThan(3);
             assertThat(cycles.bytesBeyondFeatures()).isBetween(10_000L, 64 * 1024L);
