@@ -246,7 +246,8 @@ public final class SpeculationEconomy {
         double share = 1.0 / batch;
         won = won * Math.pow(KEEP, share) + share * (emitted * plain(batch) - seconds);
         trial += share;
-        double patience = Math.max(LASTING_PATIENCE, PATIENCE * (1 - trial * (1 - KEEP)));
+        // The mean over a batch is steadier than one sequence, and a step of a batch is longer.
+        double patience = Math.max(LASTING_PATIENCE, PATIENCE * (1 - trial * (1 - KEEP))) / batch;
         if (won < -patience * plain(batch)) {
             pause(plain(batch));
         } else if (trial >= 1 / (1 - KEEP)) {
