@@ -24,6 +24,8 @@ public final class SpeculationEconomy {
      */
     private static final double PATIENCE = 2;
     private static final double LASTING_PATIENCE = 0.5;
+    /** Cycles of a batch before a try is judged. */
+    private static final int TRIAL_OF_MANY = 4;
     /** Cycles over which gains and losses are remembered, as the share that one keeps of the next. */
     private static final double KEEP = 0.96;
     /** Least and most cycles without drafting after it did not pay, before it is tried again. */
@@ -246,13 +248,19 @@ public final class SpeculationEconomy {
         double share = 1.0 / batch;
         won = won * Math.pow(KEEP, share) + share * (emitted * plain(batch) - seconds);
         trial += share;
-        // The mean over a batch is steadier than one sequence, and a step of a batch is longer.
-        double patience = Math.max(LASTING_PATIENCE, PATIENCE * (1 - trial * (1 - KEEP))) / batch;
-        if (won < -patience * plain(batch)) {
+        if (hasLost(batch)) {
             pause(plain(batch));
         } else if (trial >= 1 / (1 - KEEP)) {
             backOff = 1;
         }
+    }
+
+    /** The mean over a batch is steadier than one sequence, and what a step of many loses is lost by all. */
+    private boolean hasLost(int batch) {
+        if (batch > 1) {
+            return trial >= TRIAL_OF_MANY && won < 0;
+        }
+        return won < -plain(1) * Math.max(LASTING_PATIENCE, PATIENCE * (1 - trial * (1 - KEEP)));
     }
 
     /** Long enough that what was lost is a small share of the time until the next try; longer while tries fail one by one. */
