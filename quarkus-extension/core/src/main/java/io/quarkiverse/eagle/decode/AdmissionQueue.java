@@ -15,8 +15,8 @@ import io.quarkiverse.eagle.Priority;
 
 /**
  * The requests that wait for their first slot, and who is next. Higher priorities go first, but a lower one that was passed
- * over
- * often enough takes a turn; within a priority slots go round the tenants, and a tenant's requests stay in order. A tenant that
+ * over often enough takes a turn; within a priority slots go round the tenants, and a tenant's requests stay in order. A tenant
+ * that
  * may not run keeps its place while others pass. So whoever may run is admitted after a number of admissions that what comes
  * later cannot raise: a newcomer's tenant queues up behind the tenants that are there.
  * Thread-safe; every call is short.

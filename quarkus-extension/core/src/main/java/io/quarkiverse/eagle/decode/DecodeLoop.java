@@ -216,8 +216,7 @@ final class DecodeLoop implements Runnable {
 
     /**
      * Fails the running sequences after the running cycle, refuses those that wait, and goes on with what is submitted then.
-     * Not to be
-     * called while the loop stops.
+     * Not to be called while the loop stops.
      */
     void endAll() {
         CompletableFuture<Void> ended = new CompletableFuture<>();
@@ -231,11 +230,9 @@ final class DecodeLoop implements Runnable {
     private void endAsked() {
         for (CompletableFuture<Void> ended = endings.poll(); ended != null; ended = endings.poll()) {
             failRunning("the application stops");
-            for (Sequence sequence : waiting.all()) {
-                if (waiting.remove(sequence)) {
-                    sequence.fail(refusal(OverloadedException.Reason.SHUTTING_DOWN, sequence));
-                }
-            }
+            List<Sequence> left = waiting.all();
+            left.forEach(waiting::remove);
+            refuse(left);
             ended.complete(null);
         }
     }
@@ -308,9 +305,11 @@ final class DecodeLoop implements Runnable {
     }
 
     private void refuseWaiting() {
-        for (Sequence sequence : waiting.close()) {
-            sequence.fail(refusal(OverloadedException.Reason.SHUTTING_DOWN, sequence));
-        }
+        refuse(waiting.close());
+    }
+
+    private void refuse(List<Sequence> left) {
+        left.forEach(sequence -> sequence.fail(refusal(OverloadedException.Reason.SHUTTING_DOWN, sequence)));
     }
 
     /** Sleeps until something changes; while there are sequences not for long, for their deadlines pass meanwhile. */

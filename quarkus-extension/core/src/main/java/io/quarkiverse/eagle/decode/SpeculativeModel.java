@@ -380,8 +380,8 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
 
     /**
      * Begins to close: refuses new requests and those that wait with {@link OverloadedException.Reason#SHUTTING_DOWN}. What
-     * runs
-     * may come to its end within a time, counted from the first call; then it ends with {@link FinishReason#SHUTDOWN} and what
+     * runs may come to its end within a time, counted from the first call; then it ends with {@link FinishReason#SHUTDOWN} and
+     * what
      * it has. Returns at once; {@link #close(Duration)} waits for it.
      */
     public void drain(Duration limit) {
@@ -390,8 +390,8 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
 
     /**
      * Closes gracefully: as {@link #drain} says, then closes the engines. Waits for consumers too, until they have their
-     * answers,
-     * but hardly longer than the limit and the step that runs then: what they ask for later they still get. When that step does
+     * answers, but hardly longer than the limit and the step that runs then: what they ask for later they still get. When that
+     * step does
      * not return, everything fails, and the engines stay open, for they cannot be closed under it.
      */
     public void close(Duration limit) {

@@ -11,10 +11,10 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import io.quarkiverse.eagle.GenerationRequest;
 import io.quarkiverse.eagle.GenerationResult;
-import io.quarkiverse.eagle.cli.tree.DrawnCycle;
 import io.quarkiverse.eagle.cli.tree.RecordedCycles;
 import io.quarkiverse.eagle.cli.tree.TextTree;
 import io.quarkiverse.eagle.cli.tree.TreePage;
+import io.quarkiverse.eagle.decode.RecordedCycle;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -100,7 +100,7 @@ final class TreeCommand implements Callable<Integer> {
 
     private void print(TextTree text, RecordedCycles cycles, GenerationResult result) {
         int number = 1;
-        for (DrawnCycle cycle : cycles.all()) {
+        for (RecordedCycle cycle : cycles.all()) {
             terminal.out().println(text.draw(number++, cycle));
         }
         terminal.out().println(terminal.onOutput(Style.FAINT, AnswerReport.line(result)));
@@ -122,7 +122,7 @@ final class TreeCommand implements Callable<Integer> {
         ObjectNode document = Json.object();
         add(document.putArray("prompt_ids"), promptIds);
         ArrayNode list = document.putArray("cycles");
-        for (DrawnCycle cycle : cycles.all()) {
+        for (RecordedCycle cycle : cycles.all()) {
             ObjectNode node = list.addObject().put("root", cycle.root());
             add(node.putArray("tokens"), cycle.tokens());
             add(node.putArray("parents"), cycle.parents());

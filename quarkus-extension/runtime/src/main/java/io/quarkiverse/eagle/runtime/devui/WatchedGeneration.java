@@ -10,6 +10,7 @@ import java.util.function.IntFunction;
 import io.quarkiverse.eagle.GeneratedToken;
 import io.quarkiverse.eagle.GenerationResult;
 import io.quarkiverse.eagle.decode.CycleListener;
+import io.quarkiverse.eagle.decode.RecordedCycle;
 import io.quarkiverse.eagle.tree.DraftTree;
 
 /**
@@ -19,7 +20,7 @@ import io.quarkiverse.eagle.tree.DraftTree;
 final class WatchedGeneration implements CycleListener {
 
     private final IntFunction<String> text;
-    private final Queue<Copy> cycles = new ConcurrentLinkedQueue<>();
+    private final Queue<RecordedCycle> cycles = new ConcurrentLinkedQueue<>();
     private int number;
     private int left;
 
@@ -28,24 +29,9 @@ final class WatchedGeneration implements CycleListener {
         this.text = text;
     }
 
-    /** A cycle as the decode loop tells it. */
-    private record Copy(int root, int[] tokens, int[] parents, float[] values, int candidates, int[] accepted,
-            int[] emitted) {
-    }
-
     @Override
     public void verified(int root, DraftTree tree, int[] accepted, int[] emitted, int emittedCount) {
-        int size = tree.size();
-        int[] tokens = new int[size];
-        int[] parents = new int[size];
-        float[] values = new float[size];
-        for (int node = 0; node < size; node++) {
-            tokens[node] = tree.token(node);
-            parents[node] = tree.parent(node);
-            values[node] = tree.value(node);
-        }
-        cycles.add(new Copy(root, tokens, parents, values, tree.candidates(), Arrays.copyOf(accepted, emittedCount - 1),
-                Arrays.copyOf(emitted, emittedCount)));
+        cycles.add(RecordedCycle.of(root, tree, accepted, emitted, emittedCount));
     }
 
     /** What to tell of the next token. */
@@ -60,23 +46,23 @@ final class WatchedGeneration implements CycleListener {
         }
         ShownCycle begun = null;
         if (left == 0) {
-            Copy next = cycles.remove();
-            left = next.emitted.length;
+            RecordedCycle next = cycles.remove();
+            left = next.emitted().length;
             begun = shown(next);
         }
         left--;
         return begun;
     }
 
-    private ShownCycle shown(Copy cycle) {
+    private ShownCycle shown(RecordedCycle cycle) {
         List<ShownCycle.Node> nodes = new ArrayList<>();
-        for (int node = 0; node < cycle.tokens.length; node++) {
-            int index = node;
-            nodes.add(new ShownCycle.Node(text.apply(cycle.tokens[node]), cycle.tokens[node], cycle.parents[node],
-                    100 * Math.exp(cycle.values[node]), Arrays.stream(cycle.accepted).anyMatch(each -> each == index)));
+        for (int node = 0; node < cycle.tokens().length; node++) {
+            int token = cycle.tokens()[node];
+            nodes.add(new ShownCycle.Node(text.apply(token), token, cycle.parents()[node], cycle.percent(node),
+                    cycle.isAccepted(node)));
         }
-        return new ShownCycle(++number, text.apply(cycle.root), nodes, cycle.candidates,
-                Arrays.stream(cycle.emitted).mapToObj(text).toList());
+        return new ShownCycle(++number, text.apply(cycle.root()), nodes, cycle.candidates(),
+                Arrays.stream(cycle.emitted()).mapToObj(text).toList());
     }
 
     private static ShownStep.ShownAnswer answer(GenerationResult result) {

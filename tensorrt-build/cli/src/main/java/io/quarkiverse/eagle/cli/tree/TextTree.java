@@ -3,6 +3,8 @@ package io.quarkiverse.eagle.cli.tree;
 import java.util.Locale;
 import java.util.function.IntFunction;
 
+import io.quarkiverse.eagle.decode.RecordedCycle;
+
 /** A cycle's tree for a terminal: ● was accepted, ○ was rejected, ◆ is the target's own token. */
 public final class TextTree {
 
@@ -21,7 +23,7 @@ public final class TextTree {
     }
 
     /** The drawing, with a line break behind its last line. */
-    public String draw(int number, DrawnCycle cycle) {
+    public String draw(int number, RecordedCycle cycle) {
         StringBuilder lines = new StringBuilder();
         lines.append(String.format(Locale.ROOT, "cycle %d: %d nodes of %d candidates, %d accepted, %d tokens%n", number,
                 cycle.tokens().length, cycle.candidates(), cycle.accepted().length, cycle.emitted().length));
@@ -30,7 +32,7 @@ public final class TextTree {
         return lines.toString();
     }
 
-    private void children(StringBuilder lines, DrawnCycle cycle, int parent, String indent) {
+    private void children(StringBuilder lines, RecordedCycle cycle, int parent, String indent) {
         int last = -1;
         for (int node = 0; node < cycle.parents().length; node++) {
             last = cycle.parents()[node] == parent ? node : last;

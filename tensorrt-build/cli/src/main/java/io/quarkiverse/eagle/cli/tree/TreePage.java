@@ -5,6 +5,7 @@ import java.util.Locale;
 import java.util.function.IntFunction;
 
 import io.quarkiverse.eagle.cli.page.Html;
+import io.quarkiverse.eagle.decode.RecordedCycle;
 
 /**
  * A page of its own with the answer, its tokens tinted by cycle, and every cycle's tree as SVG: depth to the right, one line
@@ -55,7 +56,7 @@ public final class TreePage {
     }
 
     /** @param answer all tokens of the answer, the first of which no cycle brought */
-    public String render(int[] answer, List<DrawnCycle> cycles) {
+    public String render(int[] answer, List<RecordedCycle> cycles) {
         page.append("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=")
                 .append("device-width\"><title>Draft trees</title><style>").append(STYLE).append("</style></head><body><h1>")
                 .append(Html.text(model)).append(", draft trees</h1><p>").append(Html.text(prompt))
@@ -65,22 +66,22 @@ public final class TreePage {
                 ". Each tint above is one cycle. Below, framed in green: accepted; dashed: the target’s own token; grey:"
                         + " rejected. The percentages are the chances of acceptance that the drafter gave.</p>");
         int number = 1;
-        for (DrawnCycle cycle : cycles) {
+        for (RecordedCycle cycle : cycles) {
             draw(number++, cycle);
         }
         return page.append("</body></html>\n").toString();
     }
 
-    private void answer(int[] answer, List<DrawnCycle> cycles) {
+    private void answer(int[] answer, List<RecordedCycle> cycles) {
         int token = 0;
         int brought = 0;
-        for (DrawnCycle cycle : cycles) {
+        for (RecordedCycle cycle : cycles) {
             brought += cycle.emitted().length;
         }
         for (; token < answer.length - brought; token++) {
             page.append(Html.text(text.raw(answer[token])));
         }
-        for (DrawnCycle cycle : cycles) {
+        for (RecordedCycle cycle : cycles) {
             page.append("<span>");
             for (int emitted : cycle.emitted()) {
                 page.append(Html.text(text.raw(emitted)));
@@ -89,7 +90,7 @@ public final class TreePage {
         }
     }
 
-    private void draw(int number, DrawnCycle cycle) {
+    private void draw(int number, RecordedCycle cycle) {
         StringBuilder edges = new StringBuilder();
         StringBuilder nodes = new StringBuilder();
         lines = 0;
@@ -111,7 +112,8 @@ public final class TreePage {
     }
 
     /** Places the children of a node, and returns the height of the node itself: the middle of its children. */
-    private double place(DrawnCycle cycle, int parent, double[] places, StringBuilder edges, StringBuilder nodes, int depth) {
+    private double place(RecordedCycle cycle, int parent, double[] places, StringBuilder edges, StringBuilder nodes,
+            int depth) {
         double first = -1;
         double last = -1;
         for (int node = 0; node < places.length; node++) {

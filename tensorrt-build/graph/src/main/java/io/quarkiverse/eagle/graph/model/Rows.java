@@ -121,29 +121,10 @@ interface Rows {
 
     /** The same rows with each output and each input channel multiplied; null for ones. */
     default Rows scaled(float[] outputs, float[] inputs) {
-        Rows plain = this;
-        return new Rows() {
-            @Override
-            public int count() {
-                return plain.count();
-            }
-
-            @Override
-            public int columns() {
-                return plain.columns();
-            }
-
-            @Override
-            public void read(int first, int howMany, float[] into) {
-                plain.read(first, howMany, into);
-                for (int i = 0; i < howMany; i++) {
-                    float output = outputs == null ? 1 : outputs[first + i];
-                    for (int k = 0; k < columns(); k++) {
-                        into[i * columns() + k] *= inputs == null ? output : output * inputs[k];
-                    }
-                }
-            }
-        };
+        return changed((row, column, value) -> {
+            float output = outputs == null ? 1 : outputs[row];
+            return value * (inputs == null ? output : output * inputs[column]);
+        });
     }
 
     /** Their mean, where each row counts as much as its weight. */
@@ -166,6 +147,17 @@ interface Rows {
 
     /** The same rows with a vector taken from each. */
     default Rows less(float[] vector) {
+        return changed((row, column, value) -> value - vector[column]);
+    }
+
+    /** What becomes of a weight. */
+    @FunctionalInterface
+    interface Change {
+
+        float apply(int row, int column, float value);
+    }
+
+    private Rows changed(Change change) {
         Rows plain = this;
         return new Rows() {
             @Override
@@ -181,8 +173,10 @@ interface Rows {
             @Override
             public void read(int first, int howMany, float[] into) {
                 plain.read(first, howMany, into);
-                for (int i = 0; i < howMany * columns(); i++) {
-                    into[i] -= vector[i % columns()];
+                for (int i = 0; i < howMany; i++) {
+                    for (int k = 0; k < columns(); k++) {
+                        into[i * columns() + k] = change.apply(first + i, k, into[i * columns() + k]);
+                    }
                 }
             }
         };
