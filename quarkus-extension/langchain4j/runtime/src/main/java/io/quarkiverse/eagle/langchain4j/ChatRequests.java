@@ -67,7 +67,7 @@ final class ChatRequests {
         options = options.withPenalties(repetition, orElse(parameters.presencePenalty(), options.presencePenalty()),
                 orElse(parameters.frequencyPenalty(), options.frequencyPenalty()));
         return options.withMinP(orElse(own.minP(), options.minP())).withSeed(own.seed()).withDrafter(own.drafter())
-                .withDeadline(own.timeout());
+                .withAcceptance(own.acceptance()).withDeadline(own.timeout());
     }
 
     private static double orElse(Double value, double otherwise) {
