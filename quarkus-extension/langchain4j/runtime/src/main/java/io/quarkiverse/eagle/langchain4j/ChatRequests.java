@@ -86,7 +86,7 @@ final class ChatRequests {
                     answer.toolExecutionRequests().stream().map(ResponseForms::call).toList());
         }
         if (message instanceof ToolExecutionResultMessage result) {
-            return io.quarkiverse.eagle.ChatMessage.tool(text(result.contents()));
+            return io.quarkiverse.eagle.ChatMessage.tool(text(result.contents()), result.id());
         }
         throw new UnsupportedFeatureException("a message of type " + message.type()
                 + " is not supported by the provider eagle; it takes system, user, AI and tool result messages of text");

@@ -96,6 +96,8 @@ class OpenAiRefusalsTest {
             "\"messages\": [{\"role\": \"clown\", \"content\": \"Hi\"}] | messages[0].role",
             "\"messages\": [{\"role\": \"user\", \"content\": 5}] | messages[0].content",
             "\"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \"image_url\"}]}] | messages[0].content[0].type",
+            "\"messages\": [{\"role\": \"tool\", \"content\": \"noon\", \"tool_call_id\": 5}] | messages[0].tool_call_id",
+            "\"messages\": [{\"role\": \"assistant\", \"tool_calls\": [{\"id\": 5, \"function\": {\"name\": \"a\"}}]}] | messages[0].tool_calls[0].id",
             "\"model\": 5, HELLO | model",
     })
     void aWrongFieldIsNamed(String fields, String param) {
