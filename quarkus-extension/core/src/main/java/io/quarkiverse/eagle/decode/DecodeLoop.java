@@ -461,10 +461,21 @@ final class DecodeLoop implements Runnable {
             cameBack = returning != null;
             slots[slot] = sequence;
             byDrafter.computeIfAbsent(sequence.drafter(), drafter -> new ArrayList<>());
-            sequence.enter(slot, prefixes.common(slot, sequence));
+            int held = prefixes.common(slot, sequence);
+            boolean lost = held < Math.min(sequence.finalRows(), sequence.tokensToRead() - 1);
+            sequence.enter(slot, held);
             prefixes.forget(slot);
-            prompts.add(sequence);
+            onItsOwn(sequence, () -> entered(sequence, returning == null, lost));
         }
+    }
+
+    private void entered(Sequence sequence, boolean first, boolean lost) {
+        if (first) {
+            sequence.tellAdmitted();
+        } else if (lost) {
+            sequence.tellReplayed(ReplayReason.SLOT_LOST);
+        }
+        prompts.add(sequence);
     }
 
     private void countTenants() {
@@ -778,10 +789,18 @@ final class DecodeLoop implements Runnable {
                 sequence.fail(reason);
                 slots[slot] = null;
             } else {
+                boolean hadRead = sequence.finalRows() > 0;
                 sequence.replay(reason.reached() && stepping.contains(sequence));
-                prompts.add(sequence);
+                onItsOwn(sequence, () -> replayed(sequence, hadRead));
             }
         }
+    }
+
+    private void replayed(Sequence sequence, boolean hadRead) {
+        if (hadRead) {
+            sequence.tellReplayed(ReplayReason.POOL_LOST);
+        }
+        prompts.add(sequence);
     }
 
     /** What the engines hold is void, or in doubt. */

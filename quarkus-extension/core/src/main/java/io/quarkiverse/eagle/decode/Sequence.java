@@ -313,6 +313,20 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
         return idleness;
     }
 
+    /** Tells the listener that it got its first slot. */
+    void tellAdmitted() {
+        if (cycles != null) {
+            cycles.admitted(waited().toNanos(), cachedTokens);
+        }
+    }
+
+    /** Tells the listener that its tokens are read again. */
+    void tellReplayed(ReplayReason reason) {
+        if (cycles != null) {
+            cycles.replayed(reason);
+        }
+    }
+
     /** Time since it was submitted. */
     Duration waited() {
         return Duration.ofNanos(clock.getAsLong() - submittedAt);

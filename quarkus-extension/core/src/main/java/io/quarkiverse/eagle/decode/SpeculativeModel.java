@@ -284,6 +284,28 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         grammars.start(format(request));
     }
 
+    /**
+     * Fails as {@link #stream} would for a rule of acceptance that goes neither with the drafter nor with the format.
+     *
+     * @throws InvalidRequestException says why the rule cannot be kept
+     */
+    public void requireAcceptance(GenerationRequest request) {
+        String wanted = request.options().drafter() != null ? request.options().drafter() : options.drafter();
+        requireAcceptance(request.options().acceptance(), wanted == null ? drafters.standard().name() : wanted,
+                format(request));
+    }
+
+    private static void requireAcceptance(Acceptance rule, String drafter, ResponseFormat format) {
+        if (rule != Acceptance.REJECTION) {
+            return;
+        }
+        Drafters.requireDraws(drafter);
+        if (!(format instanceof ResponseFormat.Text)) {
+            throw new InvalidRequestException("acceptance \"rejection\" is for free text, but the answer is held to a"
+                    + " format; choose acceptance \"coupled\"");
+        }
+    }
+
     private ResponseFormat format(GenerationRequest request) {
         ResponseFormat asked = request.options().format();
         if (request.tools() == null || !request.tools().required()) {
@@ -355,14 +377,8 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
 
     /** The options with the rule of acceptance in effect, and with what the rule asks for. */
     private GenerationOptions accepting(GenerationOptions wanted, Drafter drafter, ResponseFormat format) {
+        requireAcceptance(wanted.acceptance(), drafter.name(), format);
         boolean free = format instanceof ResponseFormat.Text;
-        if (wanted.acceptance() == Acceptance.REJECTION) {
-            Drafters.requireDraws(drafter.name());
-            if (!free) {
-                throw new InvalidRequestException("acceptance \"rejection\" is for free text, but the answer is held to a"
-                        + " format; choose acceptance \"coupled\"");
-            }
-        }
         Acceptance rule = !free || !drafter.name().equals(SpeculativeDrafter.NAME) ? Acceptance.COUPLED
                 : wanted.acceptance() != null ? wanted.acceptance() : options.acceptance();
         GenerationOptions effective = wanted.withAcceptance(rule);

@@ -12,6 +12,7 @@ import io.quarkiverse.eagle.GeneratedToken;
 import io.quarkiverse.eagle.GenerationRequest;
 import io.quarkiverse.eagle.GenerationResult;
 import io.quarkiverse.eagle.decode.CycleListener;
+import io.quarkiverse.eagle.decode.ReplayReason;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
 import io.quarkiverse.eagle.tree.DraftTree;
 import io.smallrye.mutiny.Multi;
@@ -69,6 +70,22 @@ public final class ServedModel implements EagleModel {
     private record ToldCycles(GenerationListener hearing, CycleListener cycles) implements CycleListener {
 
         @Override
+        public void admitted(long waited, int cachedTokens) {
+            hearing.admitted(waited, cachedTokens);
+            if (cycles != null) {
+                cycles.admitted(waited, cachedTokens);
+            }
+        }
+
+        @Override
+        public void replayed(ReplayReason reason) {
+            hearing.replayed(reason);
+            if (cycles != null) {
+                cycles.replayed(reason);
+            }
+        }
+
+        @Override
         public void timed(long draft, long verify, long host) {
             hearing.timed(draft, verify, host);
             if (cycles != null) {
@@ -78,7 +95,7 @@ public final class ServedModel implements EagleModel {
 
         @Override
         public void verified(int root, DraftTree tree, int[] accepted, int[] emitted, int emittedCount) {
-            hearing.cycle(tree.size(), emittedCount);
+            hearing.cycle(tree.size(), tree.deepest(), emittedCount);
             if (cycles != null) {
                 cycles.verified(root, tree, accepted, emitted, emittedCount);
             }

@@ -59,7 +59,8 @@ final class PromptReader {
                     + "; it must be system, developer, user, assistant or tool");
         }
         List<ToolCall> calls = known.equals("assistant") ? ToolReader.calls(fields) : List.of();
-        return new ChatMessage(known, calls.isEmpty() || fields.has("content") ? content(fields) : "", calls);
+        return new ChatMessage(known, calls.isEmpty() || fields.has("content") ? content(fields) : "", calls,
+                known.equals("tool") ? fields.text("tool_call_id") : null);
     }
 
     private static String content(Fields message) {
