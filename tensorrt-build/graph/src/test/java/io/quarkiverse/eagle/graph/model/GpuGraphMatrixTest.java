@@ -161,10 +161,11 @@ class GpuGraphMatrixTest {
         ModelConfig config = family.wideOfFewWords();
         Path model = QuantizedCheckpoints.writeSparse(Files.createDirectories(folder.resolve("model")), config, form, 128);
         Bundle bundle = build(model, null, new GraphOptions(GraphOptions.Runtime.TENSORRT, precision, update, 8, 8192, 0));
-        long weights = (long) config.layers() * config.hidden()
+        long layer = config.hidden()
                 * ((2L * config.heads() + 2L * config.kvHeads()) * config.headDim() + 3L * config.intermediate());
-        long plan = compiler.compileAll(bundle);
-        assertThat(plan).isBetween(weights * precision.weightBits() / 8, weights * precision.weightBits() / 8 * 4 / 3);
+        long bytes = layer * precision.weightBits() / 8;
+        // Both layers are all zeros, and the compiler keeps what is equal once.
+        assertThat(compiler.compileAll(bundle)).isBetween(bytes, bytes * 4 / 3);
     }
 
     /** What the compiler would reject, or could not run fast, is refused before anything is built. */
@@ -204,7 +205,8 @@ class GpuGraphMatrixTest {
     private Bundle build(Path model, Path draft, GraphOptions options) throws IOException {
         Files.writeString(model.resolve("tokenizer.json"), "{}");
         Path out = folder.resolve("bundle");
-        try (HuggingFaceModel source = HuggingFaceModel.open(model); DraftHead head = draft == null ? null : DraftHead.open(draft)) {
+        try (HuggingFaceModel source = HuggingFaceModel.open(model);
+                DraftHead head = draft == null ? null : DraftHead.open(draft)) {
             new BundleBuilder(options, ProgressListener.NONE).build(source, head, List.of(), out);
         }
         return Bundle.open(out);
