@@ -28,13 +28,12 @@ sealed interface Quantization {
     }
 
     /**
-     * Reads {@code config.json} and ModelOpt's {@code hf_quant_config.json}.
+     * Reads {@code config.json}, ModelOpt's {@code hf_quant_config.json} and AutoGPTQ's {@code quantize_config.json}.
      *
      * @throws CheckpointException for a form that is not read here, by name
      */
     static Quantization read(Path folder) {
         JsonFile config = JsonFile.readIfPresent(folder.resolve("config.json"));
-        JsonFile own = JsonFile.readIfPresent(folder.resolve("hf_quant_config.json"));
         if (config.has("quantization_config")) {
             JsonFile described = config.object("quantization_config");
             String method = described.text("quant_method", "nothing");
@@ -48,7 +47,12 @@ sealed interface Quantization {
                             + " quantised form of the model, or its full-precision form");
             };
         }
-        return own.has("quantization") ? modelOpt(own.object("quantization")) : new None();
+        JsonFile modelOpt = JsonFile.readIfPresent(folder.resolve("hf_quant_config.json"));
+        if (modelOpt.has("quantization")) {
+            return modelOpt(modelOpt.object("quantization"));
+        }
+        JsonFile autoGptq = JsonFile.readIfPresent(folder.resolve("quantize_config.json"));
+        return autoGptq.has("desc_act") ? gptq(autoGptq) : new None();
     }
 
     private static Quantization awq(JsonFile described) {

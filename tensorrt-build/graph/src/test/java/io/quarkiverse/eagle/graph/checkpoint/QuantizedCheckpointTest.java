@@ -52,11 +52,24 @@ class QuantizedCheckpointTest {
     void readsTheSeparateDescriptionOfModelOpt() throws IOException {
         QuantizedCheckpoints.write(folder, null, QuantizedCheckpoints.small(false), Form.MODELOPT, GROUP, 3);
         GeneratedCheckpoints.writeConfig(folder, QuantizedCheckpoints.small(false));
+        copied(Form.MODELOPT).addValues("model.layers.0.self_attn.k_proj.k_scale", "F32", new double[] { 1 })
+                .write(folder.resolve("model.safetensors"), 1);
         GeneratedCheckpoints.write(folder.resolve("hf_quant_config.json"), json("{\"producer\":{\"name\":\"modelopt\"},"
                 + "\"quantization\":{\"quant_algo\":\"FP8\",\"kv_cache_quant_algo\":\"FP8\",\"exclude_modules\":[\"lm_head\"]}}"));
         try (HuggingFaceModel model = HuggingFaceModel.open(folder)) {
             assertThat(model.checkpoint().quantized(DOWN + ".weight")).isInstanceOf(Float8Matrix.class);
             assertThat(model.checkpoint().quantized("model.norm.weight")).isNull();
+        }
+    }
+
+    @Test
+    void readsTheSeparateDescriptionOfAutoGptq() throws IOException {
+        QuantizedCheckpoints.write(folder, null, QuantizedCheckpoints.small(false), Form.GPTQ, GROUP, 3);
+        GeneratedCheckpoints.writeConfig(folder, QuantizedCheckpoints.small(false));
+        GeneratedCheckpoints.write(folder.resolve("quantize_config.json"),
+                json("{\"bits\":4,\"group_size\":32,\"desc_act\":false,\"sym\":true}"));
+        try (HuggingFaceModel model = HuggingFaceModel.open(folder)) {
+            assertThat(model.checkpoint().quantized(DOWN + ".weight")).isInstanceOf(Int4Matrix.class);
         }
     }
 

@@ -163,6 +163,17 @@ class QuantizedGraphTest {
         assertThat(bytes[2] - bytes[1]).isGreaterThan(matrices * 3 / 4);
     }
 
+    @ParameterizedTest
+    @CsvSource({ "AWQ, int4-fp16", "GPTQ_SYMMETRIC, int4-fp16", "MODELOPT, fp8-fp16" })
+    void aCheckpointHasAPrecisionOfItsOwn(Form form, String precision) throws IOException {
+        write(QuantizedCheckpoints.small(false), form);
+        try (HuggingFaceModel own = HuggingFaceModel.open(folder.resolve("own"));
+                HuggingFaceModel plain = HuggingFaceModel.open(folder.resolve("plain"))) {
+            assertThat(Precision.of(own.checkpoint()).text()).isEqualTo(precision);
+            assertThat(Precision.of(plain.checkpoint())).isEqualTo(Precision.FP16);
+        }
+    }
+
     @Test
     void refusesWhatTheCheckpointCannotGiveBeforeAnythingIsWritten() {
         write(QuantizedCheckpoints.small(false), Form.COMPRESSED_DYNAMIC);
