@@ -109,8 +109,8 @@ public final class QuantizedCheckpoints {
         return own;
     }
 
-    /** Writes a model of any size whose levels are all zero and take no room on the disk; scales are of use. */
-    public static Path writeSparse(Path folder, ModelConfig config, Form form, int group) {
+    /** Writes a model of any size whose levels are all zero and take no room on the disk, and whose scales are all the same. */
+    public static Path writeSparse(Path folder, ModelConfig config, Form form, int group, float scale) {
         writeConfig(folder, config, form, group);
         SafetensorsBuilder shapes = GeneratedCheckpoints.target(config, "F16");
         SafetensorsBuilder sparse = new SafetensorsBuilder();
@@ -135,7 +135,7 @@ public final class QuantizedCheckpoints {
             }
         }
         sparse.writeSparse(folder.resolve("model.safetensors"));
-        scales.forEach(name -> sparse.fill(folder.resolve("model.safetensors"), name, 0.01f));
+        scales.forEach(name -> sparse.fill(folder.resolve("model.safetensors"), name, scale));
         return folder;
     }
 

@@ -159,7 +159,8 @@ class GpuGraphMatrixTest {
             throws IOException, InterruptedException {
         TensorRtCheck compiler = TensorRtCheck.required();
         ModelConfig config = family.wideOfFewWords();
-        Path model = QuantizedCheckpoints.writeSparse(Files.createDirectories(folder.resolve("model")), config, form, 128);
+        Path model = QuantizedCheckpoints.writeSparse(Files.createDirectories(folder.resolve("model")), config, form, 128,
+                0.01f);
         Bundle bundle = build(model, null, new GraphOptions(GraphOptions.Runtime.TENSORRT, precision, update, 8, 8192, 0));
         long layer = config.hidden()
                 * ((2L * config.heads() + 2L * config.kvHeads()) * config.headDim() + 3L * config.intermediate());

@@ -189,6 +189,16 @@ class QuantizedGraphTest {
         assertThat(folder).isDirectoryNotContaining("glob:**bundle*");
     }
 
+    @ParameterizedTest
+    @CsvSource({ "AWQ, INT4_FP16, 0", "MODELOPT, FP8_FP16, 1e-8", "MODELOPT, FP8_BF16, -1" })
+    void refusesScalesThatTensorRtCannotDivideBy(Form form, Precision precision, float scale) {
+        QuantizedCheckpoints.writeSparse(folder.resolve("own"), QuantizedCheckpoints.small(false), form, GROUP, scale);
+        assertThatThrownBy(() -> build("own", GraphOptions.Runtime.TENSORRT, precision))
+                .isInstanceOf(CheckpointException.class).hasMessageContainingAll("model.layers.0.self_attn.qkv", "a scale of",
+                        "not positive");
+        assertThat(folder).isDirectoryNotContaining("glob:**bundle*");
+    }
+
     private void write(ModelConfig config, Form form) {
         QuantizedCheckpoints.write(folder.resolve("own"), folder.resolve("plain"), config, form, GROUP, 23);
     }
