@@ -36,15 +36,18 @@ public final class Int4Matrix implements QuantizedMatrix {
         this.module = module;
         this.packing = packing;
         this.group = group;
-        TensorInfo info = stored.tensor(module + ".scales");
-        if (info.shape().size() != 2 || info.shape().get(0) > Integer.MAX_VALUE / group) {
+        TensorInfo info = stored.tensor(module + packing.scales());
+        boolean byRows = packing == Int4Packing.COMPRESSED;
+        if (info.shape().size() != 2 || info.shape().get(byRows ? 1 : 0) > Integer.MAX_VALUE / group) {
             throw new CheckpointException(stored.source() + ": tensor " + info.name() + " has shape " + info.shapeText()
                     + "; expected the scales of groups of " + group + " input channels");
         }
-        this.rows = Math.toIntExact(info.shape().get(1));
-        this.columns = Math.toIntExact(info.shape().get(0)) * group;
-        require(module + ".qweight", packing.packedShape(rows, columns));
-        require(module + ".qzeros", columns / group, rows / Int4Packing.LEVELS);
+        this.rows = Math.toIntExact(info.shape().get(byRows ? 0 : 1));
+        this.columns = Math.toIntExact(info.shape().get(byRows ? 1 : 0)) * group;
+        require(module + packing.levels(), packing.packedShape(rows, columns));
+        if (packing.zeroPoints() != null) {
+            require(module + packing.zeroPoints(), columns / group, rows / Int4Packing.LEVELS);
+        }
         if (rows % Int4Packing.LEVELS != 0) {
             throw new CheckpointException(
                     stored.source() + ": " + module + " has " + rows + " output channels, which do not fill"
@@ -84,16 +87,25 @@ public final class Int4Matrix implements QuantizedMatrix {
     public float[] scales() {
         if (scales == null) {
             float[] read = new float[columns / group * rows];
-            stored.read(module + ".scales", 0, read, 0, read.length);
-            scales = read;
+            stored.read(module + packing.scales(), 0, read, 0, read.length);
+            scales = packing == Int4Packing.COMPRESSED ? transposed(read, columns / group) : read;
         }
         return scales;
+    }
+
+    private static float[] transposed(float[] values, int width) {
+        int height = values.length / width;
+        float[] transposed = new float[values.length];
+        for (int i = 0; i < values.length; i++) {
+            transposed[i % width * height + i / width] = values[i];
+        }
+        return transposed;
     }
 
     /** {@code [columns / group, rows]}, row-major, each from −8 to 8. */
     public byte[] zeroPoints() {
         if (zeroPoints == null) {
-            int[] packed = integers(module + ".qzeros");
+            int[] packed = packing.zeroPoints() == null ? null : integers(module + packing.zeroPoints());
             byte[] read = new byte[columns / group * rows];
             for (int at = 0; at < read.length; at++) {
                 read[at] = (byte) (packing.zeroPoint(packed, rows, at % rows, at / rows) - MIDDLE);
@@ -147,7 +159,7 @@ public final class Int4Matrix implements QuantizedMatrix {
 
     private int[] levels() {
         if (levels == null) {
-            levels = integers(module + ".qweight");
+            levels = integers(module + packing.levels());
         }
         return levels;
     }

@@ -1,8 +1,8 @@
 package io.quarkiverse.eagle.graph.checkpoint;
 
 /**
- * How tools for 4-bit weights pack eight levels of 0 to 15 into a 32-bit integer. Both keep matrices by input channels: levels
- * {@code [columns, rows]}, zero points {@code [groups, rows]}, scales {@code [groups, rows]}.
+ * How tools for 4-bit weights pack eight levels of 0 to 15 into a 32-bit integer. AutoAWQ and AutoGPTQ keep matrices by input
+ * channels: levels {@code [columns, rows]}, zero points and scales {@code [groups, rows]}.
  */
 enum Int4Packing {
 
@@ -63,12 +63,50 @@ enum Int4Packing {
         int zeroPoint(int[] packed, int rows, int row, int group) {
             return packed[group * (rows / LEVELS) + row / LEVELS] >>> 4 * (row % LEVELS) & 15;
         }
+    },
+
+    /** compressed-tensors' symmetric form: eight neighbouring input channels of an output channel, levels raised by 8. */
+    COMPRESSED {
+        @Override
+        long[] packedShape(int rows, int columns) {
+            return new long[] { rows, columns / LEVELS };
+        }
+
+        @Override
+        int level(int[] packed, int rows, int row, int column) {
+            return packed[row * (packed.length / rows) + column / LEVELS] >>> 4 * (column % LEVELS) & 15;
+        }
+
+        @Override
+        int zeroPoint(int[] packed, int rows, int row, int group) {
+            return LEVELS;
+        }
     };
 
     /** Levels in an integer. */
     static final int LEVELS = 8;
 
     private static final int[] AWQ_PLACES = { 0, 4, 1, 5, 2, 6, 3, 7 };
+
+    /** The name of the packed levels behind their module's. */
+    String levels() {
+        return this == COMPRESSED ? ".weight_packed" : ".qweight";
+    }
+
+    /** The name of the scales: by groups, in compressed-tensors' form by output channels. */
+    String scales() {
+        return this == COMPRESSED ? ".weight_scale" : ".scales";
+    }
+
+    /** The name of the packed zero points, null where there are none. */
+    String zeroPoints() {
+        return this == COMPRESSED ? null : ".qzeros";
+    }
+
+    /** The name of the groups that input channels are in, where the tool writes it. */
+    String groups() {
+        return this == COMPRESSED ? ".weight_g_idx" : ".g_idx";
+    }
 
     /** The shape of the packed levels. */
     abstract long[] packedShape(int rows, int columns);

@@ -90,7 +90,36 @@ sealed interface Quantization {
     }
 
     private static Quantization compressed(JsonFile described) {
-        require(described, "format", described.text("format", "nothing"), "float-quantized");
+        String format = described.text("format", "nothing");
+        return switch (format) {
+            case "float-quantized" -> compressedFloat8(described);
+            case "pack-quantized" -> compressedInt4(described);
+            default ->
+                throw described.wrong("format", format, "float-quantized or pack-quantized; use another quantised form of"
+                        + " the model, or its full-precision form");
+        };
+    }
+
+    private static Quantization compressedInt4(JsonFile described) {
+        int size = 0;
+        for (JsonNode group : described.get("config_groups")) {
+            JsonFile weights = described.within(group.path("weights"));
+            require(weights, "type of the weights", weights.text("type", "nothing"), "int");
+            require(weights, "num_bits of the weights", weights.size("num_bits"), 4);
+            require(weights, "strategy of the weights", weights.text("strategy", "nothing"), "group");
+            require(weights, "symmetric of the weights", weights.flag("symmetric", true), true);
+            if (size != 0) {
+                require(weights, "group_size", group(weights, "group_size"), size);
+            }
+            size = group(weights, "group_size");
+            if (described.within(group).has("input_activations")) {
+                throw described.wrong("input_activations", group.get("input_activations"), "null beside 4-bit weights");
+            }
+        }
+        return new Int4(Int4Packing.COMPRESSED, size == 0 ? group(described, "group_size") : size);
+    }
+
+    private static Quantization compressedFloat8(JsonFile described) {
         for (JsonNode group : described.get("config_groups")) {
             JsonFile weights = described.within(group.path("weights"));
             require(weights, "type of the weights", weights.text("type", "nothing"), "float");

@@ -46,26 +46,27 @@ final class QuantizedCheckpoint implements Checkpoint {
         int dot = name.lastIndexOf('.');
         String module = dot < 0 ? name : name.substring(0, dot);
         String part = dot < 0 ? "" : name.substring(dot);
-        if (quantization instanceof Quantization.Int4 int4 && stored.tensors().containsKey(module + ".qweight")) {
-            switch (part) {
-                case ".qweight" -> {
-                    Int4Matrix found = new Int4Matrix(stored, module, int4.packing(), int4.group());
-                    put(module + WEIGHT, found);
-                }
-                case ".g_idx" -> requireNeighbours(name, int4.group());
-                case ".bias" -> {
-                    // AutoGPTQ writes biases of zeros beside matrices that have none.
-                    if (qkvBias && module.matches(".*\\.[qkv]_proj") || !zeros(name, info)) {
-                        infos.put(name, info);
-                    }
-                }
-                case ".qzeros", ".scales" -> {
-                }
-                default -> infos.put(name, info);
-            }
+        if (quantization instanceof Quantization.Int4 int4 && stored.tensors().containsKey(module + int4.packing().levels())) {
+            placeInt4(name, info, module, part, int4, qkvBias);
         } else if (quantization instanceof Quantization.Float8 && part.equals(WEIGHT) && info.type().equals("F8_E4M3")) {
             put(name, new Float8Matrix(stored, module));
         } else if (!isScale(module, part)) {
+            infos.put(name, info);
+        }
+    }
+
+    private void placeInt4(String name, TensorInfo info, String module, String part, Quantization.Int4 int4, boolean qkvBias) {
+        Int4Packing packing = int4.packing();
+        if (part.equals(packing.levels())) {
+            put(module + WEIGHT, new Int4Matrix(stored, module, packing, int4.group()));
+        } else if (part.equals(packing.groups())) {
+            requireNeighbours(name, int4.group());
+        } else if (part.equals(".bias")) {
+            // AutoGPTQ writes biases of zeros beside matrices that have none.
+            if (qkvBias && module.matches(".*\\.[qkv]_proj") || !zeros(name, info)) {
+                infos.put(name, info);
+            }
+        } else if (!part.equals(packing.scales()) && !part.equals(packing.zeroPoints()) && !part.equals(".weight_shape")) {
             infos.put(name, info);
         }
     }

@@ -99,7 +99,10 @@ class QuantizedCheckpointTest {
             "AWQ  | {\"version\":\"gemv\"}               | version is gemv; expected gemm",
             "AWQ  | {\"quant_method\":\"bitsandbytes\"}  | quant_method is bitsandbytes; expected awq, gptq, modelopt",
             "MODELOPT | {\"quant_algo\":\"NVFP4\"}       | quant_algo is NVFP4; expected FP8",
-            "COMPRESSED | {\"format\":\"pack-quantized\"} | format is pack-quantized; expected float-quantized" })
+            "COMPRESSED | {\"format\":\"marlin-24\"}     | format is marlin-24; expected float-quantized or pack-quantized",
+            "COMPRESSED | {\"format\":\"pack-quantized\"} | type of the weights is float; expected int",
+            "COMPRESSED_INT4 | {\"format\":\"float-quantized\"} | type of the weights is int; expected float",
+            "COMPRESSED_INT4 | {\"config_groups\":{\"g\":{\"weights\":{\"type\":\"int\",\"num_bits\":4,\"strategy\":\"group\",\"group_size\":32,\"symmetric\":false}}}} | symmetric of the weights is false; expected true" })
     void refusesOtherFormsByName(Form form, String changes, String message) throws IOException {
         QuantizedCheckpoints.write(folder, null, QuantizedCheckpoints.small(false), form, GROUP, 3);
         ObjectNode config = (ObjectNode) new ObjectMapper().readTree(folder.resolve("config.json").toFile());

@@ -21,6 +21,8 @@ public final class QuantizedCheckpoints {
     /** AutoAWQ: nibble i of an integer holds the output channel of this place among eight. */
     private static final int[] AWQ_ORDER = { 0, 2, 4, 6, 1, 3, 5, 7 };
 
+    private static final int[] IN_ORDER = { 0, 1, 2, 3, 4, 5, 6, 7 };
+
     private QuantizedCheckpoints() {
     }
 
@@ -34,6 +36,9 @@ public final class QuantizedCheckpoints {
                 + "\"desc_act\":false,\"sym\":true}}"),
         GPTQ_V2("{\"quantization_config\":{\"quant_method\":\"gptq\",\"bits\":4,\"group_size\":%d,\"desc_act\":false,"
                 + "\"checkpoint_format\":\"gptq_v2\"}}"),
+        COMPRESSED_INT4("{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":\"pack-quantized\","
+                + "\"config_groups\":{\"group_0\":{\"weights\":{\"type\":\"int\",\"num_bits\":4,\"strategy\":\"group\","
+                + "\"group_size\":%d,\"symmetric\":true,\"dynamic\":false},\"input_activations\":null}}}}"),
         MODELOPT("{\"quantization_config\":{\"quant_method\":\"modelopt\",\"quant_algo\":\"FP8\"}}"),
         COMPRESSED("{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":\"float-quantized\","
                 + "\"config_groups\":{\"group_0\":{\"weights\":{\"type\":\"float\",\"num_bits\":8,\"strategy\":\"channel\","
@@ -51,7 +56,7 @@ public final class QuantizedCheckpoints {
         }
 
         public boolean int4() {
-            return json.contains("\"bits\":4");
+            return compareTo(MODELOPT) < 0;
         }
     }
 
@@ -162,7 +167,8 @@ public final class QuantizedCheckpoints {
         }
         for (int g = 0; g < groups; g++) {
             for (int n = 0; n < rows; n++) {
-                zero[g][n] = form == Form.GPTQ_SYMMETRIC ? 8 : form == Form.GPTQ ? 1 + random.nextInt(15) : random.nextInt(16);
+                zero[g][n] = form == Form.GPTQ_SYMMETRIC || form == Form.COMPRESSED_INT4 ? 8
+                        : form == Form.GPTQ ? 1 + random.nextInt(15) : random.nextInt(16);
                 scales[g * rows + n] = (16 + random.nextInt(16)) / 16.0 / 8
                         / (1 << (int) Math.round(Math.log(columns) / Math.log(4)));
             }
@@ -172,6 +178,20 @@ public final class QuantizedCheckpoints {
             for (int k = 0; k < columns; k++) {
                 values[n * columns + k] = scales[k / group * rows + n] * (level[k][n] - zero[k / group][n]);
             }
+        }
+        if (form == Form.COMPRESSED_INT4) {
+            int[][] byRows = new int[rows][columns];
+            double[] scalesByRows = new double[scales.length];
+            for (int n = 0; n < rows; n++) {
+                for (int k = 0; k < columns; k++) {
+                    byRows[n][k] = level[k][n];
+                    scalesByRows[n * groups + k / group] = scales[k / group * rows + n];
+                }
+            }
+            own.addValues(module + ".weight_packed", "I32", alongRows(byRows, IN_ORDER, 0), rows, columns / 8);
+            own.addValues(module + ".weight_scale", "F16", scalesByRows, rows, groups);
+            own.addIntegers(module + ".weight_shape", rows, columns);
+            return values;
         }
         if (form == Form.AWQ) {
             own.addValues(module + ".qweight", "I32", alongRows(level, AWQ_ORDER, 0), columns, rows / 8);
@@ -189,7 +209,7 @@ public final class QuantizedCheckpoints {
             }
             own.addValues(module + ".qweight", "I32", packed, columns / 8, rows);
             own.addValues(module + ".qzeros", "I32",
-                    alongRows(zero, new int[] { 0, 1, 2, 3, 4, 5, 6, 7 }, form == Form.GPTQ_V2 ? 0 : 1), groups, rows / 8);
+                    alongRows(zero, IN_ORDER, form == Form.GPTQ_V2 ? 0 : 1), groups, rows / 8);
             double[] index = new double[columns];
             for (int k = 0; k < columns; k++) {
                 index[k] = k / group;

@@ -47,7 +47,7 @@ class QuantizedGraphTest {
     /** Measured: at most 0.005 for int4 and 0.13 for fp8, whose activations have four significant bits. */
     @ParameterizedTest
     @CsvSource({ "AWQ, false, 1e-2", "AWQ, true, 1e-2", "GPTQ, false, 1e-2", "GPTQ_SYMMETRIC, false, 1e-2",
-            "GPTQ_V2, false, 1e-2", "MODELOPT, false, 2e-1", "COMPRESSED, true, 2e-1" })
+            "GPTQ_V2, false, 1e-2", "COMPRESSED_INT4, true, 1e-2", "MODELOPT, false, 2e-1", "COMPRESSED, true, 2e-1" })
     void followsTheSameModelInSinglePrecision(Form form, boolean biases, double tolerance) throws IOException, OrtException {
         ModelConfig config = QuantizedCheckpoints.small(biases);
         write(config, form);
@@ -91,7 +91,7 @@ class QuantizedGraphTest {
 
     /** Rows through one stacked projection, with inputs rounded as the format's definition says. */
     @ParameterizedTest
-    @EnumSource(names = { "AWQ", "GPTQ_SYMMETRIC", "MODELOPT", "COMPRESSED" })
+    @EnumSource(names = { "AWQ", "GPTQ_SYMMETRIC", "COMPRESSED_INT4", "MODELOPT", "COMPRESSED" })
     void aProjectionMultipliesWithWhatItsLevelsStandFor(Form form) throws IOException, OrtException {
         ModelConfig config = QuantizedCheckpoints.small(true);
         write(config, form);
