@@ -12,19 +12,23 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import ai.onnxruntime.platform.Fp16Conversions;
 
-/** Checkpoints that the compressed-tensors library wrote (write.py beside them), against what it reads from them itself. */
-class CompressedTensorsTest {
+/**
+ * Checkpoints that public tools wrote (by the programs beside them), against the numbers that the tools, or PyTorch, read from
+ * them.
+ */
+class QuantizedByToolsTest {
 
-    private static final Path FOLDER = Path.of("src/test/resources/compressed-tensors");
+    private static final Path FOLDER = Path.of("src/test/resources/quantised");
 
     @ParameterizedTest
-    @ValueSource(strings = { "fp8", "int4" })
-    void readsWhatTheLibraryReads(String form) throws IOException {
+    @ValueSource(strings = { "compressed-tensors-fp8", "compressed-tensors-int4", "modelopt-fp8" })
+    void readsWhatTheToolsRead(String form) throws IOException {
         try (HuggingFaceModel model = HuggingFaceModel.open(FOLDER.resolve(form));
                 Checkpoint expected = SafetensorsCheckpoint.open(FOLDER.resolve(form).resolve("expected.safetensors"))) {
             assertThat(expected.tensors()).hasSize(7);
             for (TensorInfo tensor : expected.tensors().values()) {
-                assertThat(model.checkpoint().tensor(tensor.name()).type()).isEqualTo(form);
+                assertThat(model.checkpoint().tensor(tensor.name()).type())
+                        .isEqualTo(form.substring(form.lastIndexOf('-') + 1));
                 float[] wanted = new float[(int) tensor.elements()];
                 expected.read(tensor.name(), 0, wanted, 0, wanted.length);
                 float[] found = new float[wanted.length];
@@ -39,7 +43,7 @@ class CompressedTensorsTest {
 
     @Test
     void findsTheScaleOfTheInputs() throws IOException {
-        try (HuggingFaceModel model = HuggingFaceModel.open(FOLDER.resolve("fp8"))) {
+        try (HuggingFaceModel model = HuggingFaceModel.open(FOLDER.resolve("compressed-tensors-fp8"))) {
             Float8Matrix matrix = (Float8Matrix) model.checkpoint().quantized("model.layers.0.mlp.down_proj.weight");
             assertThat(matrix.inputScale()).isCloseTo(0.0123f, within(1e-5f));
         }

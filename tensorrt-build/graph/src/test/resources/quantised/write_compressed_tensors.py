@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
 torch.manual_seed(0)
-for scheme_name, folder in (("FP8", "fp8"), ("W4A16", "int4")):
+for scheme_name, folder in (("FP8", "compressed-tensors-fp8"), ("W4A16", "compressed-tensors-int4")):
     out = Path(sys.argv[1]) / folder
     model = LlamaForCausalLM(LlamaConfig(
         vocab_size=16, hidden_size=64, intermediate_size=32, num_hidden_layers=1, num_attention_heads=4, num_key_value_heads=2,
