@@ -143,7 +143,7 @@ public interface ModelConfig {
 
     /**
      * Whether a request that begins with the same tokens as an earlier one, as the next turn of a chat does, goes on from what
-     * that one left in its slot instead of reading them again. The text is the same either way. Requests of different tenants
+     * that one left in its slot, or from a copy of what it holds while it runs, instead of reading them again. The text is the same either way. Requests of different tenants
      * ({@code GenerationRequest.forTenant}) never share.
      */
     @WithDefault("true")
