@@ -8,11 +8,13 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import io.quarkiverse.eagle.GenerationOptions;
 import io.quarkiverse.eagle.GenerationResult;
@@ -92,6 +94,21 @@ class CopiedPrefixTest {
         }
     }
 
+    /** What a running sequence said last has no final rows yet. */
+    @ParameterizedTest
+    @ValueSource(strings = { "eagle2", "mixed", "pld", "lookahead", "speculative", "none" })
+    void whoGoesOnWithARunningTextTakesItsFinalRowsOnly(String drafter) {
+        GenerationOptions options = EAGLE.withDrafter(drafter);
+        int[] prompt = IntStream.concat(Arrays.stream(question(0)), Arrays.stream(ENDLESS.greedy(question(0), 600))).toArray();
+        try (ToyModel toy = threeSlots().open()) {
+            Consumer first = running(toy, question(0), options);
+            GenerationResult joined = answer(toy, prompt, options, null);
+            assertThat(joined.cachedTokens()).isBetween(SYSTEM.length, prompt.length - 1);
+            assertThat(joined.tokenIds()).isEqualTo(ENDLESS.greedy(prompt, 40));
+            first.cancel();
+        }
+    }
+
     @Test
     void withoutCopyingEveryPromptIsRead() {
         try (ToyModel toy = threeSlots().withoutRowCopying().open()) {
@@ -126,14 +143,17 @@ class CopiedPrefixTest {
     void aDraftHeadTakesNothingOfASequenceThatItDidNotFollow() {
         try (ToyModel toy = threeSlots().open()) {
             Consumer plain = running(toy, question(0), EAGLE.withDrafter("none"));
-            GenerationResult drafted = answer(toy, question(1), EAGLE, null);
-            assertThat(drafted.cachedTokens()).isZero();
-            assertThat(drafted.tokenIds()).isEqualTo(ENDLESS.greedy(question(1), 40));
-            // The slot that the head did follow is the one to copy from now, though another holds as much.
+            Consumer drafted = running(toy, question(1), EAGLE);
+            // The slot that the head did follow is the one to copy from now, though the first one holds as much.
             GenerationResult again = answer(toy, question(2), EAGLE, null);
             assertThat(again.cachedTokens()).isGreaterThanOrEqualTo(SHARED);
             assertThat(again.tokenIds()).isEqualTo(ENDLESS.greedy(question(2), 40));
             plain.cancel();
+            drafted.request(100);
+            drafted.awaitTokens(120);
+            assertThat(Arrays.copyOf(drafted.ids(), 120)).isEqualTo(ENDLESS.greedy(question(1), 120));
+            drafted.cancel();
+            assertThat(answer(toy, question(3), EAGLE.withDrafter("none"), null).cachedTokens()).isPositive();
         }
     }
 
