@@ -1,5 +1,6 @@
 package io.quarkiverse.eagle.runtime;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -10,10 +11,13 @@ import java.util.function.Supplier;
 
 import javax.net.ssl.SSLContext;
 
+import org.jboss.logging.Logger;
+
 import io.quarkiverse.eagle.InvalidRequestException;
 import io.quarkiverse.eagle.TreeBudget;
 import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.decode.ModelOptions;
+import io.quarkiverse.eagle.decode.ReloadableModel;
 import io.quarkiverse.eagle.decode.RequestLimits;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
 import io.quarkiverse.eagle.draft.DrafterProvider;
@@ -34,6 +38,8 @@ import io.quarkus.tls.TlsConfigurationRegistry;
  * change and keeps the sentence of its cause.
  */
 final class ModelOpening {
+
+    private static final Logger LOG = Logger.getLogger(ModelOpening.class);
 
     private final String name;
     private final ModelConfig config;
@@ -57,9 +63,28 @@ final class ModelOpening {
 
     /** @throws ConfigurationException a property is missing or wrong, or what it points to is */
     SpeculativeModel open() {
+        return open(null);
+    }
+
+    /**
+     * Puts the model of a folder in service, with everything else as it was configured when the application started.
+     *
+     * @param bundle null for the configured folder
+     * @throws EngineException it cannot be opened; what served before serves on
+     * @throws IllegalStateException this is no time for a reload
+     */
+    void reload(ReloadableModel model, Path bundle) {
+        long start = System.nanoTime();
+        model.reload(() -> open(bundle), config.reloadTimeout());
+        LOG.infof("Model %s reloaded from %s in %d ms; %d requests end on the bundle before", model.name(),
+                bundle == null ? config.bundle().orElseThrow() : bundle,
+                Duration.ofNanos(System.nanoTime() - start).toMillis(), model.replacedRequests());
+    }
+
+    private SpeculativeModel open(Path chosen) {
         Opener engines = engines();
         ModelOptions options = options();
-        Path folder = config.bundle().orElseThrow(this::bundleIsNotSet);
+        Path folder = real(chosen != null ? chosen : config.bundle().orElseThrow(this::bundleIsNotSet));
         try {
             Bundle bundle = config.engine() == ModelConfig.EngineKind.TRITON ? Bundle.openText(folder) : Bundle.open(folder);
             Bundle draft = draftBundle(bundle);
@@ -69,7 +94,16 @@ final class ModelOpening {
         } catch (InvalidRequestException e) {
             throw wrong("drafter", e);
         } catch (RuntimeException e) {
-            throw wrong("bundle", e);
+            throw chosen == null ? wrong("bundle", e) : e;
+        }
+    }
+
+    /** Where a link leads now: it may lead elsewhere when the bundle's files are needed again. */
+    private static Path real(Path folder) {
+        try {
+            return folder.toRealPath();
+        } catch (IOException e) {
+            return folder; // opening it says what is wrong
         }
     }
 
@@ -92,11 +126,8 @@ final class ModelOpening {
     }
 
     private RequestLimits limits() {
-        if (config.shutdownTimeout().isNegative()) {
-            String property = EagleConfig.property(name, "shutdown-timeout");
-            throw new ConfigurationException(property + " is " + config.shutdownTimeout() + "; it must not be negative",
-                    Set.of(property));
-        }
+        requireNotNegative("shutdown-timeout", config.shutdownTimeout());
+        requireNotNegative("reload-timeout", config.reloadTimeout());
         return RequestLimits.NONE
                 .withTokens(positive("max-prompt-tokens", config.maxPromptTokens()), positive("max-tokens", config.maxTokens()),
                         positive("default-max-tokens", OptionalInt.of(config.defaultMaxTokens())))
@@ -207,6 +238,13 @@ final class ModelOpening {
             throw new ConfigurationException(full + " is " + value + "; it must be positive", Set.of(full));
         }
         return value;
+    }
+
+    private void requireNotNegative(String property, Duration value) {
+        if (value.isNegative()) {
+            String full = EagleConfig.property(name, property);
+            throw new ConfigurationException(full + " is " + value + "; it must not be negative", Set.of(full));
+        }
     }
 
     private TreeBudget budget() {

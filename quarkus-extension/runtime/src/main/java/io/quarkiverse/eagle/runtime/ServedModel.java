@@ -1,17 +1,20 @@
 package io.quarkiverse.eagle.runtime;
 
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BiFunction;
 
 import io.quarkiverse.eagle.EagleModel;
 import io.quarkiverse.eagle.GeneratedToken;
 import io.quarkiverse.eagle.GenerationRequest;
 import io.quarkiverse.eagle.GenerationResult;
 import io.quarkiverse.eagle.decode.CycleListener;
+import io.quarkiverse.eagle.decode.ReloadableModel;
 import io.quarkiverse.eagle.decode.ReplayReason;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
 import io.quarkiverse.eagle.tree.DraftTree;
@@ -27,14 +30,17 @@ import io.smallrye.mutiny.Uni;
  */
 public final class ServedModel implements EagleModel {
 
-    private final SpeculativeModel model;
+    private final ReloadableModel model;
+    private final ModelOpening opening;
     private final List<RequestListener> listeners = new CopyOnWriteArrayList<>();
     private volatile long lastTokenAt;
     private volatile boolean anyToken;
     private volatile GenerationResult lastResult;
 
-    ServedModel(SpeculativeModel model) {
-        this.model = model;
+    /** @param opening opens another bundle, as the model's configuration has it */
+    ServedModel(SpeculativeModel model, ModelOpening opening) {
+        this.model = new ReloadableModel(model);
+        this.opening = opening;
     }
 
     @Override
@@ -49,13 +55,23 @@ public final class ServedModel implements EagleModel {
 
     /** Streams a generation whose draft-verify cycles are shown to a listener too; null for none. */
     public Multi<GeneratedToken> stream(GenerationRequest request, CycleListener cycles) {
+        return told(request, cycles, model::stream);
+    }
+
+    /** The same from one bundle, whatever is in service: for requests that carry its tokens. */
+    public Multi<GeneratedToken> stream(GenerationRequest request, CycleListener cycles, ReloadableModel.Edition edition) {
+        return told(request, cycles, edition::stream);
+    }
+
+    private Multi<GeneratedToken> told(GenerationRequest request, CycleListener cycles,
+            BiFunction<GenerationRequest, CycleListener, Multi<GeneratedToken>> source) {
         return Multi.createFrom().deferred(() -> {
             String id = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
             GenerationListener hearing = JoinedListeners.of(listeners, id, request);
             long requestedAt = System.nanoTime();
             // Who leaves with the last token in hand has a whole answer, and did not cancel it.
             AtomicBoolean whole = new AtomicBoolean();
-            return model.stream(request, new ToldCycles(hearing, cycles)).onItem().invoke(token -> {
+            return source.apply(request, new ToldCycles(hearing, cycles)).onItem().invoke(token -> {
                 whole.set(token.last());
                 tokenCame(token, hearing, requestedAt);
             }).onFailure().invoke(hearing::failed).onCancellation().invoke(() -> {
@@ -137,8 +153,35 @@ public final class ServedModel implements EagleModel {
         return anyToken && System.nanoTime() - lastTokenAt <= time.toNanos();
     }
 
-    /** The model underneath, for what looks inside: cycles, costs, the manifest. */
+    /** The model underneath, for what looks inside: cycles, costs, the manifest. Another one after a reload. */
     public SpeculativeModel model() {
-        return model;
+        return model.model();
+    }
+
+    /** The bundle in service, for who asks it several things that have to fit together. */
+    public ReloadableModel.Edition edition() {
+        return model.edition();
+    }
+
+    /** Requests that still run or wait on the bundle that the last reload replaced. */
+    public int replacedRequests() {
+        return model.replacedRequests();
+    }
+
+    /** @param bundle null for the configured folder */
+    void reload(Path bundle) {
+        opening.reload(model, bundle);
+    }
+
+    void drain(Duration limit) {
+        model.drain(limit);
+    }
+
+    void close(Duration limit) {
+        model.close(limit);
+    }
+
+    void close() {
+        model.close();
     }
 }

@@ -47,11 +47,11 @@ final class CompletionReader {
         List<GenerationRequest> asked = form == AnswerForm.CHAT ? List.of(prompts.messages(fields)) : prompts.prompts(fields);
         int copies = copies(fields, asked.size());
         int logprobs = logprobs(fields, form);
-        GenerationOptions options = options(fields, logprobs, model.model().model().limits().tokens());
+        GenerationOptions options = options(fields, logprobs, model.model().limits().tokens());
         Priority priority = priority(fields);
         ToolUse tools = form == AnswerForm.CHAT ? ToolReader.read(fields) : null;
-        requireFormat(model.model().model(), options, tools);
-        requireAcceptance(model.model().model(), options, tools);
+        requireFormat(model.model(), options, tools);
+        requireAcceptance(model.model(), options, tools);
         List<GenerationRequest> choices = new ArrayList<>();
         int promptTokens = 0;
         for (GenerationRequest prompt : asked) {

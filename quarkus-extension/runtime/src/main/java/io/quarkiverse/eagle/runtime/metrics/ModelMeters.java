@@ -18,8 +18,8 @@ import io.quarkiverse.eagle.GenerationResult;
 import io.quarkiverse.eagle.InvalidRequestException;
 import io.quarkiverse.eagle.OverloadedException;
 import io.quarkiverse.eagle.decode.ReplayReason;
-import io.quarkiverse.eagle.decode.SpeculativeModel;
 import io.quarkiverse.eagle.runtime.GenerationListener;
+import io.quarkiverse.eagle.runtime.ServedModel;
 
 /**
  * The meters of one model. Beside the model's configured name they have at most one label, of few values: how a request ended,
@@ -63,7 +63,7 @@ final class ModelMeters implements GenerationListener {
     private final Timer firstToken;
     private final Timer betweenTokens;
 
-    ModelMeters(String name, SpeculativeModel model, MeterRegistry registry) {
+    ModelMeters(String name, ServedModel model, MeterRegistry registry) {
         Tags tags = Tags.of("model", name);
         for (FinishReason reason : FinishReason.values()) {
             finished.put(reason, generations(tags, reason.json(), registry));
@@ -103,12 +103,14 @@ final class ModelMeters implements GenerationListener {
                 .description("From the request to its first token, time in the queue included").register(registry);
         betweenTokens = Timer.builder("eagle.inter.token.latency").tags(tags).serviceLevelObjectives(BETWEEN_TOKENS)
                 .description("Mean time from token to token of a generation that came to its end").register(registry);
-        Gauge.builder("eagle.queue", model, SpeculativeModel::queued).tags(tags)
+        Gauge.builder("eagle.queue", model, served -> served.model().queued()).tags(tags)
                 .description("Requests that wait for a slot").register(registry);
-        Gauge.builder("eagle.slots.used", model, SpeculativeModel::slotsInUse).tags(tags)
+        Gauge.builder("eagle.slots.used", model, served -> served.model().slotsInUse()).tags(tags)
                 .description("Slots that generations hold").register(registry);
-        Gauge.builder("eagle.slots", model, SpeculativeModel::slots).tags(tags)
+        Gauge.builder("eagle.slots", model, served -> served.model().slots()).tags(tags)
                 .description("Generations that can run at once").register(registry);
+        Gauge.builder("eagle.replaced.requests", model, ServedModel::replacedRequests).tags(tags)
+                .description("Requests that still run or wait on the bundle that the last reload replaced").register(registry);
     }
 
     private static Counter generations(Tags tags, String outcome, MeterRegistry registry) {
