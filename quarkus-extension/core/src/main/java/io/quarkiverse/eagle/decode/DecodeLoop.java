@@ -463,8 +463,8 @@ final class DecodeLoop implements Runnable {
             cameBack = returning != null;
             slots[slot] = sequence;
             byDrafter.computeIfAbsent(sequence.drafter(), drafter -> new ArrayList<>());
-            int held = enter(sequence, slot);
-            boolean lost = held < Math.min(sequence.finalRows(), sequence.tokensToRead() - 1);
+            int computed = Math.min(sequence.finalRows(), sequence.tokensToRead() - 1);
+            boolean lost = enter(sequence, slot) < computed;
             onItsOwn(sequence, () -> entered(sequence, returning == null, lost));
         }
     }
