@@ -1,6 +1,7 @@
 package io.quarkiverse.eagle.runtime;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -16,6 +17,7 @@ import org.jboss.logging.Logger;
 import io.quarkiverse.eagle.InvalidRequestException;
 import io.quarkiverse.eagle.TreeBudget;
 import io.quarkiverse.eagle.bundle.Bundle;
+import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.decode.ModelOptions;
 import io.quarkiverse.eagle.decode.ReloadableModel;
 import io.quarkiverse.eagle.decode.RequestLimits;
@@ -100,10 +102,13 @@ final class ModelOpening {
 
     /** Where a link leads now: it may lead elsewhere when the bundle's files are needed again. */
     private static Path real(Path folder) {
+        if (!Files.exists(folder.resolve(BundleManifest.FILE))) {
+            return folder; // opening it says what is wrong, with the path as it was configured
+        }
         try {
             return folder.toRealPath();
         } catch (IOException e) {
-            return folder; // opening it says what is wrong
+            return folder;
         }
     }
 
