@@ -20,7 +20,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.jboss.logging.Logger;
 
 /**
- * Remembers between starts which files had the SHA-256 that their manifest says, so that it need not be computed again. A file is
+ * Remembers between starts which files had the SHA-256 that their manifest says, so that it need not be computed again. A file
+ * is
  * the one that was verified as long as its device, inode, size, and times of modification and of change are what they were; the
  * system sets the last of them itself whenever a file is written or exchanged. What a failing disk does to a file shows in
  * none of them. Where the file system does not tell them, nothing is remembered.

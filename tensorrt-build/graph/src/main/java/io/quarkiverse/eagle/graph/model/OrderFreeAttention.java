@@ -22,6 +22,13 @@ final class OrderFreeAttention {
     /** A value's range in standard deviations of its channel for a normalised random input; beyond it is clipped. */
     private static final double RANGE = 8;
 
+    /**
+     * Its exponential rounds to nothing, as do those of all below it. An exponential that underflows takes 25 times as long,
+     * and
+     * all that is masked does.
+     */
+    private static final float LEAST_EXPONENT = -20;
+
     /** The dimension of a key-value head's rows: those of all query heads that it serves. */
     private static final String GROUP_ROWS = "group_rows";
 
@@ -82,12 +89,14 @@ final class OrderFreeAttention {
         Value scores = graph.node("Add", List.of(graph.node("MatMul", List.of(grouped, transposed)), mask));
         Value last = graph.longs(-1);
         Value largest = graph.node("ReduceMax", List.of(scores, last), Attribute.of("keepdims", 1));
-        Value e = graph.node("Exp", List.of(graph.node("Sub", List.of(scores, largest))));
-        Value counted = graph.node("Round",
-                List.of(graph.node("Mul", List.of(e, graph.scalar((float) Math.scalb(1.0, sumBits))))));
-        Value normaliser = graph.node("ReduceSum", List.of(counted, last), Attribute.of("keepdims", 1));
-        Value factor = graph.node("Div",
-                List.of(graph.scalar((float) Math.scalb(1.0, sumBits + weightBits)), normaliser));
+        // 2^s e comes out of the exponential as it is.
+        Value origin = graph.node("Sub", List.of(largest, graph.scalar((float) (sumBits * Math.log(2)))));
+        Value exponent = graph.node("Max",
+                List.of(graph.node("Sub", List.of(scores, origin)), graph.scalar(LEAST_EXPONENT)));
+        Value e = graph.node("Exp", List.of(exponent));
+        Value normaliser = graph.node("ReduceSum", List.of(graph.node("Round", List.of(e)), last),
+                Attribute.of("keepdims", 1));
+        Value factor = graph.node("Div", List.of(graph.scalar((float) Math.scalb(1.0, weightBits)), normaliser));
         Value weights = graph.node("Round", List.of(graph.node("Mul", List.of(e, factor))));
         Value attended = graph.node("MatMul", List.of(weights, values));
         return graph.shaped(graph.node("Reshape", List.of(attended, graph.longs(0, heads, -1, headDim))), ElementType.FLOAT,
