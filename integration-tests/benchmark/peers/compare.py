@@ -91,7 +91,8 @@ def peers(home, threads, scratch):
     model = str(home / "model/SmolLM2-135M-Instruct.Q4_1.gguf")
     q8 = str(home / "model/SmolLM2-135M-Instruct.Q8_0.gguf")
     classes = f"{HERE}/target/*:{HERE}/target/lib/*"
-    java = ["java", "-cp", classes]
+    java_home = os.environ.get("JAVA_HOME")
+    java = [str(pathlib.Path(java_home, "bin/java")) if java_home else "java", "-cp", classes]
     package = "io.quarkiverse.eagle.benchmark.peers"
     built = str(HERE / "target/lib")
 

@@ -56,9 +56,9 @@ quantized() {
     [ -f "$q8" ] || "$home/venvs/llama-cpp-python/bin/python" "$here/workers/quantize.py" "$q4" "$q8"
 }
 
-java_workers() {
+java_workers() (
     cd "$project" && ./mvnw -B -ntp -Ppeers -pl integration-tests/benchmark/peers -am package -Dmaven.test.skip=true
-}
+)
 
 set_up model model
 set_up llama-cpp-python environment llama-cpp-python
