@@ -153,7 +153,7 @@ class Worker:
         self.reader.start()
         try:
             self.versions = self._next(START_LIMIT)["versions"]
-            self._signal(signal.SIGSTOP)
+            self._stop()
         except BaseException:
             self.close()
             raise
@@ -196,7 +196,13 @@ class Worker:
         except OSError as e:
             raise PeerFailure(f"the process is gone; its last words: {self._last_words()}") from e
         finally:
-            self._signal(signal.SIGSTOP)
+            self._stop()
+
+    def _stop(self):
+        """Returns when no thread of it runs any more, so that the next peer has the machine."""
+        self._signal(signal.SIGSTOP)
+        if self.process.returncode is None:
+            os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def _signal(self, number):
         if self.process.poll() is None:
