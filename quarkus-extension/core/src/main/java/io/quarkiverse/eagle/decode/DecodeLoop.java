@@ -110,6 +110,10 @@ final class DecodeLoop implements Runnable {
     private volatile boolean stopping;
     /** When what runs is ended, once the loop takes no more requests; null before. */
     private volatile Long drainUntil;
+    /** While it drains, those that wait have their turn too. */
+    private volatile boolean servesWaiting;
+    /** The engine was lost, and no step worked since. */
+    private volatile boolean lost;
     /** For others to read; counted by the loop. */
     private volatile int slotsInUse;
 
@@ -148,7 +152,8 @@ final class DecodeLoop implements Runnable {
         thread.start();
     }
 
-    private static long nanos(Duration limit) {
+    /** As many nanoseconds; for ever when the limit is null or longer than clocks can tell. */
+    static long nanos(Duration limit) {
         return limit == null || limit.compareTo(Sequence.LONGEST_TIME) > 0 ? Long.MAX_VALUE : limit.toNanos();
     }
 
@@ -193,6 +198,11 @@ final class DecodeLoop implements Runnable {
         return slotsInUse;
     }
 
+    /** Whether the engine was lost, and no step worked since. */
+    boolean isLost() {
+        return lost;
+    }
+
     /** Something changed that the loop may wait for: a new sequence, demand, a cancellation. */
     void wake() {
         LockSupport.unpark(thread);
@@ -202,8 +212,19 @@ final class DecodeLoop implements Runnable {
      * Takes no more requests, and refuses those that wait. What runs may come to its end within a time, counted from the first
      * call; then it ends with what it has, and the loop stops. Returns at once.
      */
-    void drain(Duration limit) {
+    synchronized void drain(Duration limit) {
+        long until = System.nanoTime() + Math.min(nanos(limit), Long.MAX_VALUE / 2);
+        if (drainUntil == null || servesWaiting && until - drainUntil < 0) {
+            drainUntil = until;
+        }
+        servesWaiting = false;
+        wake();
+    }
+
+    /** As {@link #drain}, but those that wait may come to their end too. Without effect on a loop that drains already. */
+    synchronized void retire(Duration limit) {
         if (drainUntil == null) {
+            servesWaiting = true;
             drainUntil = System.nanoTime() + Math.min(nanos(limit), Long.MAX_VALUE / 2);
         }
         wake();
@@ -363,6 +384,7 @@ final class DecodeLoop implements Runnable {
         }
         if (worked) {
             pause = 0;
+            lost = false;
         }
         return worked;
     }
@@ -393,8 +415,11 @@ final class DecodeLoop implements Runnable {
 
     /** Refuses what waits, and ends what runs when its time is over; whether nothing is left. */
     private boolean drained() {
-        refuseWaiting();
-        if (System.nanoTime() - drainUntil < 0) {
+        boolean early = System.nanoTime() - drainUntil < 0;
+        if (!early || !servesWaiting) {
+            refuseWaiting();
+        }
+        if (early) {
             return isIdle();
         }
         for (Sequence sequence : slots) {
@@ -757,6 +782,7 @@ final class DecodeLoop implements Runnable {
     private void replayAll(PoolLostException reason) {
         long now = target.nanoTime();
         boolean worked = pause == 0;
+        lost = true;
         if (worked) {
             lostAt = now;
             LOG.warnf("An engine lost its pool; the running generations are read again: %s", reason.getMessage());

@@ -51,13 +51,15 @@ public class EagleRecorder {
             ModelConfig modelConfig = config.getValue().models().get(name);
             ModelOrigin origin = kept == null ? null : ModelOrigin.of(modelConfig);
             SpeculativeModel model = kept == null ? null : kept.take(name, origin);
+            ModelOpening opening = new ModelOpening(name, modelConfig, WORKERS, tls, own);
             if (model == null) {
-                model = open(name, modelConfig, tls, own);
+                model = open(opening, modelConfig);
             } else {
                 LOG.infof("Model %s stays open from before the reload", model.name());
             }
             shutdown.addShutdownTask(whenStopped(kept, name, origin, model));
-            ServedModel served = new ServedModel(model);
+            SpeculativeModel opened = model;
+            ServedModel served = new ServedModel(opened, endpoint -> opening.addEndpoint(opened, endpoint));
             served.listen(new GenerationLog(name));
             models.put(name, served);
         }
@@ -77,10 +79,9 @@ public class EagleRecorder {
         return new ModelsShutdown(models.getValue(), limits);
     }
 
-    private static SpeculativeModel open(String name, ModelConfig config, Supplier<TlsConfigurationRegistry> tls,
-            List<DrafterProvider> own) {
+    private static SpeculativeModel open(ModelOpening opening, ModelConfig config) {
         long start = System.nanoTime();
-        SpeculativeModel model = new ModelOpening(name, config, WORKERS, tls, own).open();
+        SpeculativeModel model = opening.open();
         LOG.infof("Model %s opened from %s in %d ms", model.name(), config.bundle().orElseThrow(),
                 Duration.ofNanos(System.nanoTime() - start).toMillis());
         return model;

@@ -2,7 +2,9 @@ package io.quarkiverse.eagle.runtime;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.Executor;
@@ -57,13 +59,16 @@ final class ModelOpening {
 
     /** @throws ConfigurationException a property is missing or wrong, or what it points to is */
     SpeculativeModel open() {
-        Opener engines = engines();
+        Map<String, Opener> engines = engines();
         ModelOptions options = options();
         Path folder = config.bundle().orElseThrow(this::bundleIsNotSet);
         try {
             Bundle bundle = config.engine() == ModelConfig.EngineKind.TRITON ? Bundle.openText(folder) : Bundle.open(folder);
             Bundle draft = draftBundle(bundle);
-            return SpeculativeModel.open(bundle, () -> withDraftModel(bundle, engines.open(bundle), draft), options);
+            Map<String, Supplier<EnginePair>> openers = new LinkedHashMap<>();
+            engines.forEach((replica, opener) -> openers.put(replica,
+                    () -> withDraftModel(bundle, opener.open(bundle), draft)));
+            return SpeculativeModel.open(bundle, openers, options);
         } catch (ConfigurationException e) {
             throw e;
         } catch (InvalidRequestException e) {
@@ -71,6 +76,28 @@ final class ModelOpening {
         } catch (RuntimeException e) {
             throw wrong("bundle", e);
         }
+    }
+
+    /**
+     * Lets one more Triton server serve a model that was opened from this configuration, as {@code spread} says.
+     *
+     * @param endpoint as in the property {@code triton.endpoints}
+     * @throws ConfigurationException the model is not spread, or the endpoint is none, or serves another bundle
+     */
+    void addEndpoint(SpeculativeModel model, String endpoint) {
+        if (config.engine() != ModelConfig.EngineKind.TRITON || !config.triton().spread()) {
+            String property = EagleConfig.property(name, "triton.spread");
+            throw new ConfigurationException(endpoint + " cannot be added: " + model.name() + " is not spread over endpoints;"
+                    + " set " + property + "=true, and the engine to triton", Set.of(property));
+        }
+        Map.Entry<String, Opener> added = spread(List.of(endpoint), positive("slots", config.slots())).entrySet().iterator()
+                .next();
+        Bundle bundle = Bundle.openText(config.bundle().orElseThrow(this::bundleIsNotSet));
+        if (!bundle.manifest().checksum().equals(model.manifest().checksum())) {
+            throw wrong("bundle", new IllegalStateException("it has changed since " + model.name() + " was opened from it"));
+        }
+        Bundle draft = draftBundle(bundle);
+        model.addReplica(added.getKey(), () -> withDraftModel(bundle, added.getValue().open(bundle), draft));
     }
 
     private ModelOptions options() {
@@ -138,20 +165,38 @@ final class ModelOpening {
         EnginePair open(Bundle bundle);
     }
 
-    /** Checks what the engines are opened with, before anything is opened. */
-    private Opener engines() {
+    /** Checks what the engines are opened with, before anything is opened; one of them per replica, by its name. */
+    private Map<String, Opener> engines() {
         int slots = positive("slots", config.slots());
         int threads = positive("threads", config.threads());
         return switch (config.engine()) {
             case ONNXRUNTIME -> {
                 OnnxRuntimeOptions options = new OnnxRuntimeOptions(slots, threads, config.spinning());
-                yield bundle -> OnnxRuntimeEngines.open(bundle, options);
+                yield Map.of(SpeculativeModel.FIRST_REPLICA, bundle -> OnnxRuntimeEngines.open(bundle, options));
             }
             case TRITON -> {
-                TritonOptions options = triton().withSlots(slots);
-                yield bundle -> atTriton(bundle, options);
+                List<String> endpoints = config.triton().endpoints()
+                        .orElse(List.of(ModelConfig.TritonConfig.STANDARD_ENDPOINT));
+                if (config.triton().spread()) {
+                    yield spread(endpoints, slots);
+                }
+                TritonOptions options = triton(endpoints).withSlots(slots);
+                yield Map.of(SpeculativeModel.FIRST_REPLICA, bundle -> atTriton(bundle, options));
             }
         };
+    }
+
+    /** A replica per endpoint, whose name it has. */
+    private Map<String, Opener> spread(List<String> endpoints, int slots) {
+        Map<String, Opener> replicas = new LinkedHashMap<>();
+        for (String endpoint : endpoints) {
+            TritonOptions options = triton(List.of(endpoint)).withSlots(slots);
+            String replica = options.client().endpoints().get(0).toString();
+            if (replicas.put(replica, bundle -> atTriton(bundle, options)) != null) {
+                throw wrong("triton.endpoints", new IllegalArgumentException(replica + " is named twice"));
+            }
+        }
+        return replicas;
     }
 
     private EnginePair atTriton(Bundle bundle, TritonOptions options) {
@@ -162,11 +207,10 @@ final class ModelOpening {
         }
     }
 
-    private TritonOptions triton() {
+    private TritonOptions triton(List<String> endpoints) {
         ModelConfig.TritonConfig triton = config.triton();
         try {
-            TritonClientOptions client = TritonClientOptions
-                    .of(triton.endpoints().orElse(List.of(ModelConfig.TritonConfig.STANDARD_ENDPOINT)).toArray(String[]::new))
+            TritonClientOptions client = TritonClientOptions.of(endpoints.toArray(String[]::new))
                     .withHeaders(triton.headers()).withCallTimeout(triton.callTimeout())
                     .withKeepAlive(triton.keepAlive(), triton.keepAliveTimeout());
             if (triton.tlsConfigurationName().isPresent()) {

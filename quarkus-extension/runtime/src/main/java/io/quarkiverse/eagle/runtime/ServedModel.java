@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 
 import io.quarkiverse.eagle.EagleModel;
 import io.quarkiverse.eagle.GeneratedToken;
@@ -27,13 +28,16 @@ import io.smallrye.mutiny.Uni;
 public final class ServedModel implements EagleModel {
 
     private final SpeculativeModel model;
+    private final Consumer<String> endpoints;
     private final List<RequestListener> listeners = new CopyOnWriteArrayList<>();
     private volatile long lastTokenAt;
     private volatile boolean anyToken;
     private volatile GenerationResult lastResult;
 
-    ServedModel(SpeculativeModel model) {
+    /** @param endpoints opens one more endpoint for the model */
+    ServedModel(SpeculativeModel model, Consumer<String> endpoints) {
         this.model = model;
+        this.endpoints = endpoints;
     }
 
     @Override
@@ -120,7 +124,20 @@ public final class ServedModel implements EagleModel {
         return anyToken && System.nanoTime() - lastTokenAt <= time.toNanos();
     }
 
-    /** The model underneath, for what looks inside: cycles, costs, the manifest. */
+    /**
+     * Lets one more Triton server serve the model, with the headers, the encryption and the limits that are configured for the
+     * others; {@link SpeculativeModel#drainReplica} lets one go. Blocks while it is opened.
+     *
+     * @param endpoint {@code host:port} of its gRPC service
+     * @throws io.quarkus.runtime.configuration.ConfigurationException the model is not configured with
+     *         {@code triton.spread=true}, or the server cannot be reached or serves another bundle
+     * @throws IllegalArgumentException it serves the model already
+     */
+    public void addEndpoint(String endpoint) {
+        endpoints.accept(endpoint);
+    }
+
+    /** The model underneath, for what looks inside: cycles, costs, replicas, the manifest. */
     public SpeculativeModel model() {
         return model;
     }
