@@ -825,5 +825,6 @@ final class DecodeLoop implements Runnable {
             slots[slot] = null;
         }
         prompts.clear();
+        countSlots();
     }
 }

@@ -203,14 +203,18 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     }
 
     private void leave(Replica leaving, Duration limit, CompletableFuture<Void> left) {
+        Throwable failure = null;
         try {
             leaving.leave(limit, STEP_PATIENCE);
-            left.complete(null);
         } catch (RuntimeException | Error e) {
             LOG.errorf(e, "The replica %s of %s left with an error", leaving.name(), name());
-            left.completeExceptionally(e);
-        } finally {
-            remove(leaving);
+            failure = e;
+        }
+        remove(leaving);
+        if (failure == null) {
+            left.complete(null);
+        } else {
+            left.completeExceptionally(failure);
         }
     }
 
