@@ -28,6 +28,23 @@ def rms_norm(x, gain, epsilon):
     return (wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + epsilon)).to(x.dtype) * gain.to(x.dtype)
 
 
+@torch.compile
+def project(x, norm, weight, cosine, sine, heads, kv_heads, epsilon):
+    """Rotated queries and keys, and values: [batch, heads or kv_heads, tokens, head_dim]."""
+    projected = F.linear(rms_norm(x, norm, epsilon), weight)
+    split = projected.view(*x.shape[:2], heads + 2 * kv_heads, -1).transpose(1, 2)
+    query, key, value = split.split([heads, kv_heads, kv_heads], 1)
+    return rotate(query, cosine, sine), rotate(key, cosine, sine), value
+
+
+@torch.compile
+def finish(x, attended, output, norm, gate_up, down, epsilon):
+    """The residual stream after a layer, [batch, tokens, hidden]."""
+    x = x + F.linear(attended.transpose(1, 2).reshape(x.shape), output)
+    gate, up = F.linear(rms_norm(x, norm, epsilon), gate_up).chunk(2, -1)
+    return x + F.linear(F.silu(gate) * up, down)
+
+
 def rotary_table(positions, head_dim, theta, dtype=torch.float32):
     """Cosines and sines, each [positions, head_dim], the halves repeated."""
     inverse = 1.0 / theta ** (torch.arange(0, head_dim, 2).float() / head_dim)
@@ -60,18 +77,13 @@ class Layer:
         self.down = tensors[prefix + "ffn_down.weight"]
 
     def project(self, x, cosine, sine):
-        """Rotated queries and keys, and values: [batch, heads or kv_heads, tokens, head_dim]."""
         s = self.shape
-        projected = F.linear(rms_norm(x, self.attention_norm, s.norm_epsilon), self.query_key_value)
-        heads = projected.view(*x.shape[:2], s.heads + 2 * s.kv_heads, s.head_dim).transpose(1, 2)
-        query, key, value = heads.split([s.heads, s.kv_heads, s.kv_heads], 1)
-        return rotate(query, cosine, sine), rotate(key, cosine, sine), value
+        return project(
+            x, self.attention_norm, self.query_key_value, cosine, sine, s.heads, s.kv_heads, s.norm_epsilon
+        )
 
     def finish(self, x, attended):
-        """The residual stream after this layer, [batch, tokens, hidden]."""
-        x = x + F.linear(attended.transpose(1, 2).reshape(x.shape), self.output)
-        gate, up = F.linear(rms_norm(x, self.mlp_norm, self.shape.norm_epsilon), self.gate_up).chunk(2, -1)
-        return x + F.linear(F.silu(gate) * up, self.down)
+        return finish(x, attended, self.output, self.mlp_norm, self.gate_up, self.down, self.shape.norm_epsilon)
 
 
 def unpermuted(weight, heads):
@@ -103,10 +115,21 @@ class Target:
         self.layers = [Layer(self.shape, tensors, f"blk.{i}.") for i in range(self.shape.layers)]
 
     @torch.inference_mode()
-    def features(self, ids):
-        """Final normalised hidden states [batch, tokens, hidden] of ids [batch, tokens]; padding may only follow."""
+    def streams(self, ids, layers):
+        """
+        What enters those layers, and leaves the last one for their number, of ids [batch, tokens]: [batch, tokens, layers,
+        hidden]. Padding may only follow.
+        """
         cosine, sine = rotary_table(ids.shape[1], self.shape.head_dim, self.shape.rope_theta, self.dtype)
-        x = self.embedding[ids]
-        for layer in self.layers:
+        x, kept = self.embedding[ids], []
+        for number, layer in enumerate(self.layers):
+            if number in layers:
+                kept.append(x)
             x = layer.finish(x, attend(*layer.project(x, cosine, sine)))
-        return rms_norm(x, self.norm, self.shape.norm_epsilon)
+        if len(self.layers) in layers:
+            kept.append(x)
+        return torch.stack(kept, 2)
+
+    def features(self, stream):
+        """Final normalised hidden states of the stream behind the last layer."""
+        return rms_norm(stream, self.norm, self.shape.norm_epsilon)

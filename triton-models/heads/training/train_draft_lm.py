@@ -3,8 +3,8 @@
 import torch
 import torch.nn.functional as F
 
-from features import batches
 from schedule import Schedule
+from streams import batches
 
 NEGATIVES = 2048
 

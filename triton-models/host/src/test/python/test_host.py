@@ -146,6 +146,28 @@ class HostTest(HostCase):
         self.engine.memory.read(self.engine.pool.addresses(1)[0], seen)
         self.assertFalse(seen.any())
 
+    def test_copies_rows_within_a_lease(self) -> None:
+        self.assertIs(self.info(operation="manifest")["copies_rows"], True)
+        self.info(operation="lease", client="a", slots=1)
+        lease = self.info(operation="lease", client="b", slots=2)
+        pool, memory = self.engine.pool, self.engine.memory
+        rows = np.arange(np.prod(pool.shape(1)), dtype=np.float32).reshape(pool.shape(1))
+        memory.write(pool.addresses(lease["first_slot"])[0], rows)
+        b = {"operation": "copy", "client": "b", "epoch": self.host.epoch}
+        self.assertEqual(self.info(**b, source=1, slot=2, rows=5), {"epoch": self.host.epoch})
+        seen = np.empty_like(rows)
+        memory.read(pool.addresses(2)[0], seen)
+        np.testing.assert_array_equal(seen[:, :, :5], rows[:, :, :5])
+        self.assertFalse(seen[:, :, 5:].any())
+        for sentence, changes in (("not both within the lease of slots 1 to 2", {"source": 0}),
+                                  ("not both within the lease", {"slot": 3}), ("two slots", {"slot": 1}),
+                                  ("0 rows to copy", {"rows": 0}), (f"{pool.rows + 1} rows to copy", {"rows": pool.rows + 1}),
+                                  ("rows is None", {"rows": None})):
+            with self.subTest(sentence), self.refused(f"EAGLE_INVALID: .*{sentence}"):
+                self.ask(**{**b, "source": 1, "slot": 2, "rows": 5, **changes})
+        with self.refused("EAGLE_LEASE_LOST"):
+            self.ask(**{**b, "client": "c"}, source=1, slot=2, rows=5)
+
     def test_the_logits_of_a_clients_last_step_can_be_had(self) -> None:
         self.info(operation="lease", client="a", slots=2)
         self.info(operation="lease", client="b", slots=2)

@@ -59,6 +59,18 @@ class PoolTest(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "needs 1025 rows of a pool that has 1024"):
             pool.ensure_rows(1025)
 
+    def test_copies_the_first_rows_of_a_slot_and_nothing_else(self) -> None:
+        for pool in (KvPool(self.memory, self.graph, SLOTS, 48), GrowingKvPool(self.memory, self.graph, SLOTS, 48)):
+            pool.ensure_rows(48)
+            before = self.fill(pool)
+            pool.copy(2, 0, 17)
+            for tensor, slots in enumerate(before):
+                copied = self.rows_of(pool, tensor, 0)
+                np.testing.assert_array_equal(copied[:, :17], slots[2][:, :17])
+                np.testing.assert_array_equal(copied[:, 17:], slots[0][:, 17:])
+                for slot in (1, 2):
+                    np.testing.assert_array_equal(self.rows_of(pool, tensor, slot), slots[slot])
+
     def test_clearing_forgets_the_slots_and_no_others(self) -> None:
         for pool in (KvPool(self.memory, self.graph, SLOTS, 48), GrowingKvPool(self.memory, self.graph, SLOTS, 48)):
             pool.clear(0, SLOTS)

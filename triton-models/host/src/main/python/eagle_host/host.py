@@ -80,6 +80,8 @@ class Host:
             return self._tree(self._lease(client, parameters), parameters, inputs)
         if operation == "logits":
             return self._logits(self._lease(client, parameters), parameters, inputs)
+        if operation == "copy":
+            return self._copy(self._lease(client, parameters), parameters)
         if operation == "lease":
             if "epoch" in parameters:
                 self._require_epoch(parameters)
@@ -87,7 +89,7 @@ class Host:
         if operation == "release":
             self.leases.release(client)
             return _info({"epoch": self.epoch})
-        raise invalid(f"operation is {operation}; there are step, tree, logits, manifest, lease and release")
+        raise invalid(f"operation is {operation}; there are step, tree, logits, copy, manifest, lease and release")
 
     def _manifest(self) -> dict[str, Any]:
         manifest = self._bundle.manifest
@@ -99,7 +101,7 @@ class Host:
                 "feature_size": self._limits.feature_size, "runtime": self._engine.runtime,
                 "runtime_version": self._engine.runtime_version, "free_slots": self.leases.free_slots(),
                 "free_memory_bytes": self._engine.memory.free_bytes(), "lease_seconds": self.leases.seconds,
-                "steps": self.counts.steps, "rows": self.counts.rows}
+                "copies_rows": True, "steps": self.counts.steps, "rows": self.counts.rows}
 
     def _take_lease(self, client: str, slots: int) -> dict[str, Any]:
         lease = self.leases.take(client, slots)
@@ -157,6 +159,22 @@ class Host:
             last = "none of its steps left logits" if kept.number is None else f"its last step is {kept.number}"
             raise invalid(f"the logits of step {number} are not kept: {last}")
         return {"logits": kept.logits.rows(read_logits_rows(inputs, kept.batch, kept.outputs))}
+
+    def _copy(self, lease: Lease, parameters: dict[str, Any]) -> dict[str, np.ndarray]:
+        source, slot, rows = (_integer(parameters, name) for name in ("source", "slot", "rows"))
+        if any(not lease.first_slot <= each < lease.first_slot + lease.slots for each in (source, slot)):
+            raise invalid(f"slots {source} and {slot} are not both within the lease of slots {lease.first_slot} to"
+                          f" {lease.first_slot + lease.slots - 1}")
+        if source == slot or not 1 <= rows <= self._engine.pool.rows:
+            raise invalid(f"{rows} rows to copy from slot {source} to {slot}; two slots and 1 to {self._engine.pool.rows} rows"
+                          " are wanted")
+        try:
+            self._engine.pool.copy(source, slot, rows)
+        except Exception as e:
+            _LOG.exception("copying %d rows failed", rows)
+            raise HostError(Code.STEP_FAILED, f"{self._engine.runtime} failed to copy: {e}; the rows of slot {slot} are in"
+                                              " doubt") from e
+        return _info({"epoch": self.epoch})
 
     def _warm_up(self) -> None:
         """Runs steps of a few sizes before anybody waits for one: the first of a size is slow."""

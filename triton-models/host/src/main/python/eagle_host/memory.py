@@ -27,6 +27,9 @@ class Memory(Protocol):
 
     def clear(self, address: int, size: int) -> None: ...
 
+    def copy(self, source: int, to: int, size: int, pitch: int, pieces: int) -> None:
+        """Copies pieces of a size, which begin a pitch apart on both sides and do not overlap the others."""
+
     def read(self, address: int, into: np.ndarray) -> None: ...
 
     def write(self, address: int, source: np.ndarray) -> None: ...
@@ -55,6 +58,10 @@ class HostMemory:
 
     def clear(self, address: int, size: int) -> None:
         _view(address, size)[:] = 0
+
+    def copy(self, source: int, to: int, size: int, pitch: int, pieces: int) -> None:
+        for start in range(0, pieces * pitch, pitch):
+            _view(to + start, size)[:] = _view(source + start, size)
 
     def read(self, address: int, into: np.ndarray) -> None:
         into.view(np.uint8).reshape(-1)[:] = _view(address, into.nbytes)
@@ -118,6 +125,11 @@ class CudaMemory:
 
     def clear(self, address: int, size: int) -> None:
         self.call("cudaMemset", address, 0, size)
+
+    def copy(self, source: int, to: int, size: int, pitch: int, pieces: int) -> None:
+        self.call("cudaMemcpy2D", to, pitch, source, pitch, size, pieces, self.cuda.cudaMemcpyKind.cudaMemcpyDeviceToDevice)
+        # A copy within the device returns before it is done, and steps may run on streams that do not wait for it.
+        self.call("cudaDeviceSynchronize")
 
     def read(self, address: int, into: np.ndarray) -> None:
         self.call("cudaMemcpy", into.ctypes.data, address, into.nbytes, self.cuda.cudaMemcpyKind.cudaMemcpyDeviceToHost)

@@ -57,6 +57,12 @@ class KvPool:
         for address in self.addresses(first_slot):
             self._memory.clear(address, slots * self.slot_bytes)
 
+    def copy(self, source: int, slot: int, rows: int) -> None:
+        """Copies the first rows of a slot to another one; the layout has at least so many."""
+        pitch = self.rows * self._row_bytes
+        for start, end in zip(self.addresses(source), self.addresses(slot)):
+            self._memory.copy(start, end, rows * self._row_bytes, pitch, self._graph.kv_heads)
+
 
 class GrowingKvPool(KvPool):
     """A pool in the process's memory whose layout holds only as many rows as are in use, in steps of 64.

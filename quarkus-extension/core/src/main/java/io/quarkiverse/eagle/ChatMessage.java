@@ -9,13 +9,18 @@ import java.util.Objects;
  * @param role {@code system}, {@code user}, {@code assistant} or {@code tool}, or another role that the template knows
  * @param content the text
  * @param toolCalls what an assistant asked for
+ * @param toolCallId the id of the call that a tool's message answers; null where results come in the calls' order
  */
-public record ChatMessage(String role, String content, List<ToolCall> toolCalls) {
+public record ChatMessage(String role, String content, List<ToolCall> toolCalls, String toolCallId) {
 
     public ChatMessage {
         Objects.requireNonNull(role, "role");
         Objects.requireNonNull(content, "content");
         toolCalls = toolCalls == null ? List.of() : List.copyOf(toolCalls);
+    }
+
+    public ChatMessage(String role, String content, List<ToolCall> toolCalls) {
+        this(role, content, toolCalls, null);
     }
 
     public ChatMessage(String role, String content) {
@@ -42,5 +47,10 @@ public record ChatMessage(String role, String content, List<ToolCall> toolCalls)
     /** What a tool gave back. */
     public static ChatMessage tool(String result) {
         return new ChatMessage("tool", result);
+    }
+
+    /** What a tool gave back to the call of this id. */
+    public static ChatMessage tool(String result, String toolCallId) {
+        return new ChatMessage("tool", result, List.of(), toolCallId);
     }
 }

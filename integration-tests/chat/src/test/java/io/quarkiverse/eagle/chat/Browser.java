@@ -31,6 +31,8 @@ public final class Browser implements AutoCloseable {
 
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Duration LONG = Duration.ofSeconds(60);
+    /** Below an element that a picture ends with, in pixels. */
+    private static final int MARGIN = 16;
 
     private final Path profile;
     private final Process process;
@@ -124,9 +126,32 @@ public final class Browser implements AutoCloseable {
     }
 
     public void screenshot(Path file) throws IOException {
-        Files.createDirectories(file.getParent());
-        Files.write(file, Base64.getDecoder().decode(call("Page.captureScreenshot", Map.of("format", "png"))
-                .path("data").asText()));
+        capture(file, Map.of("format", "png"));
+    }
+
+    /**
+     * As {@link #screenshot(Path)}, from the page's top down to an element's end, in the page's whole width.
+     *
+     * @param element an expression; the page has to be high enough for it
+     */
+    public void screenshotDownTo(String element, Path file) throws IOException {
+        JsonNode size = evaluate("[window.innerWidth, " + element + ".getBoundingClientRect().bottom, window.innerHeight]");
+        if (size.get(1).asDouble() > size.get(2).asDouble()) {
+            throw new IllegalStateException("the page is " + size.get(2) + " pixels high, and " + element + " ends at "
+                    + size.get(1));
+        }
+        capture(file, Map.of("format", "png", "clip",
+                Map.of("x", 0, "y", 0, "width", size.get(0).asInt(), "height", size.get(1).asInt() + MARGIN, "scale", 1)));
+    }
+
+    private void capture(Path file, Map<String, ?> parameters) throws IOException {
+        Files.createDirectories(file.toAbsolutePath().getParent());
+        Files.write(file, Base64.getDecoder().decode(call("Page.captureScreenshot", parameters).path("data").asText()));
+    }
+
+    /** Where to write a picture of the documentation anew; empty unless {@code -Dscreenshots=FOLDER} asks for it. */
+    public static Optional<Path> documentation(String picture) {
+        return Optional.ofNullable(System.getProperty("screenshots")).map(folder -> Path.of(folder, picture));
     }
 
     private JsonNode call(String method, Map<String, ?> parameters) {

@@ -32,7 +32,11 @@ import io.quarkiverse.eagle.runtime.OpenModels;
 import io.quarkus.test.common.http.TestHTTPResource;
 import io.quarkus.test.junit.QuarkusTest;
 
-/** The page in a real browser. Screenshots go to {@code target/screenshots}. */
+/**
+ * The page in a real browser. Screenshots go to {@code target/screenshots}, and with {@code -Dscreenshots=FOLDER} the picture
+ * of
+ * the documentation to that folder.
+ */
 @QuarkusTest
 class ChatPageTest {
 
@@ -107,7 +111,7 @@ class ChatPageTest {
         assertThat(text(".assistant")).isEqualTo(plain);
         assertThat(runs().length).isLessThan(Integer.parseInt(text("#tokens")));
         assertThat(text("#plain")).isEqualTo(speed);
-        browser.screenshot(SCREENSHOTS.resolve("chat.png"));
+        browser.screenshot(Browser.documentation("chat.png").orElse(SCREENSHOTS.resolve("chat.png")));
     }
 
     @Test

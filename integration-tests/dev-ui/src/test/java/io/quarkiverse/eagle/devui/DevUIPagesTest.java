@@ -8,6 +8,7 @@ import java.io.InputStream;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Optional;
 
 import org.jboss.shrinkwrap.api.asset.StringAsset;
 import org.junit.jupiter.api.BeforeAll;
@@ -19,7 +20,10 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.quarkiverse.eagle.chat.Browser;
 import io.quarkus.test.QuarkusDevModeTest;
 
-/** The pages of draft trees and of costs, in a real browser. Screenshots go to {@code target/screenshots}. */
+/**
+ * The pages of draft trees and of costs, in a real browser. Screenshots go to {@code target/screenshots}, and with
+ * {@code -Dscreenshots=FOLDER} the picture of the documentation to that folder.
+ */
 class DevUIPagesTest {
 
     private static final URI PAGES = URI.create("http://localhost:8080/q/dev-ui/quarkus-eagle/");
@@ -66,6 +70,7 @@ class DevUIPagesTest {
             arrowKeysGoFromCycleToCycle();
             theTreeIsThereInWords();
             browser.screenshot(SCREENSHOTS.resolve("draft-trees.png"));
+            theDocumentationsPictureIsMade();
             assertAccessible("qwc-eagle-trees");
             stoppingKeepsWhatIsThere();
             open("costs", "qwc-eagle-costs");
@@ -109,6 +114,15 @@ class DevUIPagesTest {
         assertThat(browser.evaluate(page("qwc-eagle-trees") + ".querySelectorAll('details tbody tr').length").asInt())
                 .isEqualTo(nodes);
         browser.evaluate(trees("details") + ".open = false");
+    }
+
+    private void theDocumentationsPictureIsMade() throws IOException {
+        Optional<Path> picture = Browser.documentation("dev-ui.png");
+        if (picture.isPresent()) {
+            browser.resize(1280, 1600, 1, false);
+            browser.screenshotDownTo(trees("figure"), picture.get());
+            browser.resize(1280, 800, 1, false);
+        }
     }
 
     private void stoppingKeepsWhatIsThere() {

@@ -4,9 +4,11 @@ import java.util.Arrays;
 import java.util.Objects;
 
 /**
- * What the free slots of the target's pool still hold: the tokens of the sequence that left, as far as their rows are final. A
- * new sequence that begins with the same tokens goes on from there instead of reading them again; multi-turn chats and shared
- * system prompts gain most. Rows are shared only between requests of the same tenant, because the time to the first token tells
+ * What the slots of the target's pool hold, as far as rows are final: those in use the tokens of their sequence, free ones
+ * those
+ * of the sequence that left. A new sequence that begins with the same tokens goes on from there instead of reading them again:
+ * in a free slot, or in another one that the rows are copied to. Multi-turn chats and shared system prompts gain most. Rows are
+ * shared only between requests of the same tenant, because the time to the first token tells
  * whether a prefix was there. Belongs to the decode loop's thread.
  */
 final class CachedPrefixes {
@@ -16,6 +18,9 @@ final class CachedPrefixes {
     /** While others decode, a step covers the slots between the first and the last; only this much makes up for wider steps. */
     static final int SHORTEST_BESIDE_OTHERS = 64;
 
+    /** Fewer rows are read about as fast as an engine that is far away is asked to copy them. */
+    static final int SHORTEST_COPY = 32;
+
     private static final int[] NONE = {};
 
     private final boolean enabled;
@@ -23,9 +28,9 @@ final class CachedPrefixes {
     /** By slot: leading tokens whose rows are final. */
     private final int[] rows;
     private final String[] tenants;
-    /** By slot: when it was left, counted in leaves. */
+    /** By slot: when it was left, or last of use, counted in both. */
     private final long[] leftAt;
-    private long leaves;
+    private long uses;
 
     CachedPrefixes(int slots, boolean enabled) {
         this.enabled = enabled;
@@ -40,7 +45,7 @@ final class CachedPrefixes {
     void left(int slot, Sequence sequence) {
         rows[slot] = enabled ? Math.min(sequence.finalRows(), sequence.length()) : 0;
         tenants[slot] = sequence.tenant();
-        leftAt[slot] = ++leaves;
+        leftAt[slot] = ++uses;
         if (tokens[slot].length < rows[slot]) {
             tokens[slot] = new int[Math.max(rows[slot], 2 * tokens[slot].length)];
         }
@@ -65,49 +70,89 @@ final class CachedPrefixes {
     }
 
     /**
-     * Rows of a free slot that a sequence can go on from. Its last token to read is always read: the step that reads it brings
-     * what comes next.
+     * Rows of a slot that a sequence can go on from. Its last token to read is always read: the step that reads it brings what
+     * comes next.
+     *
+     * @param owner the sequence that has the slot, null when it is free
      */
-    int common(int slot, Sequence sequence) {
-        if (!Objects.equals(tenants[slot], sequence.tenant())) {
+    int common(int slot, Sequence owner, Sequence sequence) {
+        if (!enabled || !Objects.equals(owner == null ? tenants[slot] : owner.tenant(), sequence.tenant())) {
             return 0;
         }
-        int most = Math.min(rows[slot], sequence.tokensToRead() - 1);
+        int held = owner == null ? rows[slot] : Math.min(owner.finalRows(), owner.length());
+        int most = Math.min(held, sequence.tokensToRead() - 1);
         int same = 0;
-        while (same < most && tokens[slot][same] == sequence.token(same)) {
+        while (same < most && (owner == null ? tokens[slot][same] : owner.token(same)) == sequence.token(same)) {
             same++;
         }
         return same;
     }
 
     /**
+     * The slot, in use or free, whose rows save a sequence most when they are copied to its own.
+     *
+     * @param slot its own
+     * @param held rows that it need not read as it is
+     * @param running the slots' sequences, null for free ones
+     * @return a slot, -1 when none saves enough
+     */
+    int sourceFor(Sequence sequence, int slot, int held, Sequence[] running) {
+        int source = -1;
+        int most = held + SHORTEST_COPY - 1;
+        for (int other = 0; other < running.length; other++) {
+            int saved = other == slot ? 0 : sequence.takesOver(other, common(other, running[other], sequence));
+            if (saved > most) {
+                source = other;
+                most = saved;
+            }
+        }
+        return source;
+    }
+
+    /**
      * The free slot that suits a sequence best: the one with most of its beginning, unless that would destroy more than it
-     * saves while an empty one is there. Without such a beginning an empty slot, or the one left longest ago; while others
+     * saves while an empty one is there, or any other where its rows can be copied. Without such a beginning an empty slot, or
+     * the one left longest ago; while others
      * decode the lowest one, so that steps stay narrow.
      *
      * @param running the slots' sequences, null for free ones
+     * @param copies whether rows can be copied between slots
      * @return a slot, -1 when none is free
      */
-    int slotFor(Sequence sequence, Sequence[] running) {
-        int shortest = isIdle(running) ? SHORTEST : SHORTEST_BESIDE_OTHERS;
+    int slotFor(Sequence sequence, Sequence[] running, boolean copies) {
+        boolean idle = isIdle(running);
+        int shortest = idle ? SHORTEST : SHORTEST_BESIDE_OTHERS;
         int matching = -1;
         int saved = 0;
-        int replaced = -1;
         for (int slot = 0; slot < running.length; slot++) {
-            if (running[slot] != null) {
-                continue;
-            }
-            int common = common(slot, sequence);
+            int common = running[slot] != null ? 0 : common(slot, null, sequence);
             if (common >= shortest && (common > saved || common == saved && leftAt[slot] < leftAt[matching])) {
                 matching = slot;
                 saved = common;
             }
-            if (replaced < 0 || shortest == SHORTEST && isWorthLess(slot, replaced)) {
+        }
+        if (matching >= 0 && 2 * saved >= rows[matching]) {
+            return matching;
+        }
+        int replaced = replaced(running, idle, matching);
+        boolean spares = matching < 0 || replaced >= 0 && (copies || rows[replaced] < SHORTEST);
+        return spares ? replaced : matching;
+    }
+
+    /** The free slot whose rows are given up: an empty one or the one left longest ago, but the lowest while others decode. */
+    private int replaced(Sequence[] running, boolean idle, int except) {
+        int replaced = -1;
+        for (int slot = 0; slot < running.length; slot++) {
+            if (running[slot] == null && slot != except && (replaced < 0 || idle && isWorthLess(slot, replaced))) {
                 replaced = slot;
             }
         }
-        boolean destroysMore = matching >= 0 && rows[replaced] < SHORTEST && 2 * saved < rows[matching];
-        return matching < 0 || destroysMore ? replaced : matching;
+        return replaced;
+    }
+
+    /** A free slot was of use: it is kept longer than those left before now. */
+    void used(int slot) {
+        leftAt[slot] = ++uses;
     }
 
     private static boolean isIdle(Sequence[] running) {

@@ -2,7 +2,10 @@ package io.quarkiverse.eagle.decode;
 
 import io.quarkiverse.eagle.tree.DraftTree;
 
-/** Sees every draft-verify cycle of a sequence, on the decode loop's thread: be quick, keep nothing of the arguments. */
+/**
+ * Sees every draft-verify cycle of a sequence, and how it comes to its slots, on the decode loop's thread: be quick, keep
+ * nothing of the arguments.
+ */
 @FunctionalInterface
 public interface CycleListener {
 
@@ -24,6 +27,21 @@ public interface CycleListener {
      * @param host everything else since the cycle before: choosing, sampling, emitting
      */
     default void timed(long draft, long verify, long host) {
+        // Most listeners look at trees only.
+    }
+
+    /**
+     * The sequence got its first slot.
+     *
+     * @param waited nanoseconds since it was submitted
+     * @param cachedTokens leading tokens of the prompt that the slot still held
+     */
+    default void admitted(long waited, int cachedTokens) {
+        // Most listeners look at trees only.
+    }
+
+    /** Tokens that the target had read have to be read again. */
+    default void replayed(ReplayReason reason) {
         // Most listeners look at trees only.
     }
 }

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -22,6 +23,7 @@ import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.EngineShape;
 import io.quarkiverse.eagle.engine.PoolLostException;
+import io.quarkiverse.eagle.engine.RowCopying;
 import io.quarkiverse.eagle.engine.StepRequest;
 import io.quarkiverse.eagle.engine.StepResult;
 import io.quarkiverse.eagle.engine.Steps;
@@ -486,10 +488,43 @@ final class DecodeLoop implements Runnable {
             cameBack = returning != null;
             slots[slot] = sequence;
             byDrafter.computeIfAbsent(sequence.drafter(), drafter -> new ArrayList<>());
-            sequence.enter(slot, prefixes.common(slot, sequence));
-            prefixes.forget(slot);
-            prompts.add(sequence);
+            int computed = Math.min(sequence.finalRows(), sequence.tokensToRead() - 1);
+            boolean lost = enter(sequence, slot) < computed;
+            onItsOwn(sequence, () -> entered(sequence, returning == null, lost));
         }
+    }
+
+    private void entered(Sequence sequence, boolean first, boolean lost) {
+        if (first) {
+            sequence.tellAdmitted();
+        } else if (lost) {
+            sequence.tellReplayed(ReplayReason.SLOT_LOST);
+        }
+        prompts.add(sequence);
+    }
+
+    /**
+     * A sequence starts, or goes on, with the rows that its slot holds of it, or with copies of those that another one has.
+     *
+     * @return how many rows that were
+     */
+    private int enter(Sequence sequence, int slot) {
+        int held = prefixes.common(slot, null, sequence);
+        prefixes.forget(slot);
+        Optional<RowCopying> copying = target.rowCopying();
+        int source = copying.isEmpty() ? -1
+                : prefixes.sourceFor(sequence, slot, sequence.takesOver(slot, held), slots);
+        if (source < 0) {
+            sequence.enter(slot, held);
+            return held;
+        }
+        int shared = prefixes.common(source, slots[source], sequence);
+        sequence.enter(slot, shared, source);
+        if (sequence.prefilled() > 0) {
+            Steps.await(copying.get().copy(source, slot, sequence.prefilled()));
+            prefixes.used(source);
+        }
+        return shared;
     }
 
     private void countTenants() {
@@ -513,7 +548,7 @@ final class DecodeLoop implements Runnable {
 
     /** A free slot; else that of a sequence whose consumer does not ask, which is read again later; else -1. */
     private int slotToGive(Sequence sequence) {
-        int free = prefixes.slotFor(sequence, slots);
+        int free = prefixes.slotFor(sequence, slots, target.rowCopying().isPresent());
         if (free >= 0) {
             return free;
         }
@@ -804,10 +839,18 @@ final class DecodeLoop implements Runnable {
                 sequence.fail(reason);
                 slots[slot] = null;
             } else {
+                boolean hadRead = sequence.finalRows() > 0;
                 sequence.replay(reason.reached() && stepping.contains(sequence));
-                prompts.add(sequence);
+                onItsOwn(sequence, () -> replayed(sequence, hadRead));
             }
         }
+    }
+
+    private void replayed(Sequence sequence, boolean hadRead) {
+        if (hadRead) {
+            sequence.tellReplayed(ReplayReason.POOL_LOST);
+        }
+        prompts.add(sequence);
     }
 
     /** What the engines hold is void, or in doubt. */

@@ -20,7 +20,8 @@ import io.quarkiverse.eagle.draft.Drafters;
  * @param costs keeps measured costs between starts; null measures at every start
  * @param recovery how long an engine that cannot be reached is tried again before its generations fail
  * @param queueTimeout how long a request may wait for a slot before it is refused; null for as long as its own deadline
- * @param prefixReuse whether a request that begins like an earlier one goes on from what that one left in its slot
+ * @param prefixReuse whether a request that begins like an earlier one goes on from what that one left in its slot,
+ *        or has read in it
  * @param acceptance how drafted tokens are accepted in requests with drafter {@code speculative} that do not say;
  *        {@link Acceptance#REJECTION} needs it to be the drafter of requests that name none
  * @param limits what one request, and one tenant, may take

@@ -154,19 +154,32 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
      * @param heldRows leading rows of the slot that hold the sequence's own first tokens; the others are void
      */
     void enter(int newSlot, int heldRows) {
-        boolean starts = slot < 0;
-        if (starts) {
+        enter(newSlot, heldRows, newSlot);
+    }
+
+    /**
+     * The same with rows of another slot; {@link #prefilled} says how many of them have to be copied.
+     *
+     * @param source the slot that holds the rows
+     */
+    void enter(int newSlot, int heldRows, int source) {
+        if (slot < 0) {
             startedAt = clock.getAsLong();
         }
         slot = newSlot;
         toRead = tokensToRead();
-        prefilled = drafter.begin(this, heldRows);
+        prefilled = source == newSlot ? drafter.begin(this, heldRows) : drafter.begin(this, heldRows, source);
         finalRows = prefilled;
         usedRows = prefilled;
         keepCount = 0;
-        if (starts) {
+        if (length == promptLength) {
             cachedTokens = prefilled;
         }
+    }
+
+    /** How many of its first rows, which a slot holds, it would not have to read. */
+    int takesOver(int holder, int rows) {
+        return rows == 0 ? 0 : drafter.holds(holder, this, rows);
     }
 
     /**
@@ -311,6 +324,20 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
 
     Idleness idleness() {
         return idleness;
+    }
+
+    /** Tells the listener that it got its first slot. */
+    void tellAdmitted() {
+        if (cycles != null) {
+            cycles.admitted(waited().toNanos(), cachedTokens);
+        }
+    }
+
+    /** Tells the listener that its tokens are read again. */
+    void tellReplayed(ReplayReason reason) {
+        if (cycles != null) {
+            cycles.replayed(reason);
+        }
     }
 
     /** Time since it was submitted. */

@@ -64,6 +64,7 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
 
     private static final Duration STEP_PATIENCE = Duration.ofSeconds(5);
 
+    private final Bundle bundle;
     private final BundleManifest manifest;
     private final Tokenizer tokenizer;
     private final ChatTemplate template;
@@ -122,6 +123,7 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     }
 
     private SpeculativeModel(Bundle bundle, List<Replica> opened, TextParts text, ModelOptions options) {
+        this.bundle = bundle;
         this.manifest = bundle.manifest();
         this.options = options;
         this.tokenizer = text.tokenizer();
@@ -236,6 +238,11 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     @Override
     public String name() {
         return manifest.name();
+    }
+
+    /** The bundle that it was opened from. */
+    public Bundle bundle() {
+        return bundle;
     }
 
     /** The bundle's manifest. */
@@ -368,6 +375,28 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
      */
     public void requireFormat(GenerationRequest request) {
         grammars.start(format(request));
+    }
+
+    /**
+     * Fails as {@link #stream} would for a rule of acceptance that goes neither with the drafter nor with the format.
+     *
+     * @throws InvalidRequestException says why the rule cannot be kept
+     */
+    public void requireAcceptance(GenerationRequest request) {
+        String wanted = request.options().drafter() != null ? request.options().drafter() : options.drafter();
+        requireAcceptance(request.options().acceptance(), wanted == null ? drafters.standard().name() : wanted,
+                format(request));
+    }
+
+    private static void requireAcceptance(Acceptance rule, String drafter, ResponseFormat format) {
+        if (rule != Acceptance.REJECTION) {
+            return;
+        }
+        Drafters.requireDraws(drafter);
+        if (!(format instanceof ResponseFormat.Text)) {
+            throw new InvalidRequestException("acceptance \"rejection\" is for free text, but the answer is held to a"
+                    + " format; choose acceptance \"coupled\"");
+        }
     }
 
     private ResponseFormat format(GenerationRequest request) {
@@ -503,14 +532,8 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
 
     /** The options with the rule of acceptance in effect, and with what the rule asks for. */
     private GenerationOptions accepting(GenerationOptions wanted, Drafter drafter, ResponseFormat format) {
+        requireAcceptance(wanted.acceptance(), drafter.name(), format);
         boolean free = format instanceof ResponseFormat.Text;
-        if (wanted.acceptance() == Acceptance.REJECTION) {
-            Drafters.requireDraws(drafter.name());
-            if (!free) {
-                throw new InvalidRequestException("acceptance \"rejection\" is for free text, but the answer is held to a"
-                        + " format; choose acceptance \"coupled\"");
-            }
-        }
         Acceptance rule = !free || !drafter.name().equals(SpeculativeDrafter.NAME) ? Acceptance.COUPLED
                 : wanted.acceptance() != null ? wanted.acceptance() : options.acceptance();
         GenerationOptions effective = wanted.withAcceptance(rule);

@@ -5,11 +5,13 @@ import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.IntPredicate;
 
 import io.quarkiverse.eagle.engine.DraftedTree;
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EngineShape;
+import io.quarkiverse.eagle.engine.RowCopying;
 import io.quarkiverse.eagle.engine.StepRequest;
 import io.quarkiverse.eagle.engine.StepResult;
 import io.quarkiverse.eagle.engine.Steps;
@@ -73,6 +75,15 @@ final class DraftHead {
             pending = 0;
         }
 
+        /** The first rows were copied from another slot. */
+        void took(Slot source, int count) {
+            if (1 + count > read.length) {
+                read = new int[Math.max(1 + count, 2 * read.length)];
+            }
+            System.arraycopy(source.read, 0, read, 0, 1 + count);
+            rows = count;
+        }
+
         /** Leading rows, of the first {@code most}, that are a sequence's own. */
         int common(Draftable sequence, int most) {
             int row = 0;
@@ -122,6 +133,30 @@ final class DraftHead {
         slot.pending = 0;
         slot.lost = false;
         return slot.rows;
+    }
+
+    /**
+     * A sequence takes its slot, while the target's rows are copied from another one: the draft's are copied too, where they
+     * are
+     * more than its own slot holds.
+     *
+     * @return as {@link #begin(Draftable, int)}
+     */
+    int begin(Draftable sequence, int heldRows, int source) {
+        int own = begin(sequence, heldRows);
+        int rows = holds(source, sequence, heldRows);
+        Optional<RowCopying> copying = engine.rowCopying();
+        if (rows <= own || copying.isEmpty()) {
+            return own;
+        }
+        Steps.await(copying.get().copy(source, sequence.slot(), rows));
+        slots[sequence.slot()].took(slots[source], rows);
+        return rows;
+    }
+
+    /** Leading rows of a sequence's, of its first {@code rows}, that a slot holds. */
+    int holds(int slot, Draftable sequence, int rows) {
+        return slots[slot] == null ? 0 : slots[slot].common(sequence, rows);
     }
 
     /** The pool is void. */

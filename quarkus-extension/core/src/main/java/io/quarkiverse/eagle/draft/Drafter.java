@@ -22,6 +22,27 @@ public interface Drafter extends AutoCloseable {
      */
     int begin(Draftable sequence, int heldRows);
 
+    /**
+     * As {@link #begin(Draftable, int)}, when the rows are about to be copied from another slot of the target's pool. A drafter
+     * that holds rows of that slot too may copy its own.
+     *
+     * @param source the other slot; the sequence that has it, if any, goes on
+     */
+    default int begin(Draftable sequence, int heldRows, int source) {
+        return begin(sequence, heldRows);
+    }
+
+    /**
+     * How many of a sequence's first rows the drafter could do without observing, if the sequence took over what a slot holds.
+     *
+     * @param slot the slot, which may be another sequence's
+     * @param sequence need not have a slot yet
+     * @param rows how many of its rows the target's slot holds
+     */
+    default int holds(int slot, Draftable sequence, int rows) {
+        return rows;
+    }
+
     /** What the drafter's engines hold of all slots is void, also of those that no sequence has. */
     default void forget() {
         // Without an engine nothing can be lost.

@@ -98,13 +98,28 @@ public final class EagleDrafter implements Drafter {
 
     @Override
     public int begin(Draftable sequence, int heldRows) {
+        prepare(sequence);
+        return head.begin(sequence, heldRows);
+    }
+
+    @Override
+    public int begin(Draftable sequence, int heldRows, int source) {
+        prepare(sequence);
+        return head.begin(sequence, heldRows, source);
+    }
+
+    @Override
+    public int holds(int slot, Draftable sequence, int rows) {
+        return head.holds(slot, sequence, rows);
+    }
+
+    private void prepare(Draftable sequence) {
         Slot slot = slots[sequence.slot()];
         if (slot == null) {
             slot = new Slot(shape == null ? 0 : shape.size());
             slots[sequence.slot()] = slot;
         }
         slot.drafted = false;
-        return head.begin(sequence, heldRows);
     }
 
     @Override

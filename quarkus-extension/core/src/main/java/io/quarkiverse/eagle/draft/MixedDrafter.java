@@ -110,6 +110,24 @@ public final class MixedDrafter implements Drafter {
 
     @Override
     public int begin(Draftable sequence, int heldRows) {
+        Slot slot = prepare(sequence);
+        lookup.begin(slot.lookup, heldRows);
+        return eagle.begin(slot.head, heldRows);
+    }
+
+    @Override
+    public int begin(Draftable sequence, int heldRows, int source) {
+        Slot slot = prepare(sequence);
+        lookup.begin(slot.lookup, heldRows, source);
+        return eagle.begin(slot.head, heldRows, source);
+    }
+
+    @Override
+    public int holds(int slot, Draftable sequence, int rows) {
+        return eagle.holds(slot, sequence, rows);
+    }
+
+    private Slot prepare(Draftable sequence) {
         Slot slot = slots[sequence.slot()];
         if (slot == null) {
             slot = new Slot();
@@ -119,8 +137,7 @@ public final class MixedDrafter implements Drafter {
         slot.lookup.sequence = sequence;
         slot.follows = false;
         slot.alone = 0;
-        lookup.begin(slot.lookup, heldRows);
-        return eagle.begin(slot.head, heldRows);
+        return slot;
     }
 
     @Override

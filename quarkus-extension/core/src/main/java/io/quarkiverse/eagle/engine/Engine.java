@@ -53,6 +53,11 @@ public interface Engine extends AutoCloseable {
         return Optional.empty();
     }
 
+    /** The way to copy rows between slots, for an engine that has one at this moment. */
+    default Optional<RowCopying> rowCopying() {
+        return Optional.empty();
+    }
+
     /** Waits for a running step and frees everything. Closing twice does nothing. */
     @Override
     void close();

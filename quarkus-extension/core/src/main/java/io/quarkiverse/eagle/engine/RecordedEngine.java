@@ -51,6 +51,11 @@ final class RecordedEngine implements Engine {
         return treeDrafting;
     }
 
+    @Override
+    public Optional<RowCopying> rowCopying() {
+        return engine.rowCopying();
+    }
+
     private TreeDrafting recorded(TreeDrafting drafting) {
         return (extension, tree, drafted) -> {
             if (!PROBE.isEnabled()) {

@@ -142,6 +142,9 @@ public final class ChatTemplate {
             if (!message.toolCalls().isEmpty()) {
                 value.put("tool_calls", message.toolCalls().stream().map(ChatTemplate::value).toList());
             }
+            if (message.toolCallId() != null) {
+                value.put("tool_call_id", message.toolCallId());
+            }
             values.add(value);
         }
         return values;
@@ -162,7 +165,12 @@ public final class ChatTemplate {
         Map<String, Object> function = new LinkedHashMap<>();
         function.put("name", call.name());
         function.put("arguments", object(call.arguments(), "the arguments of a call of " + call.name()));
-        return function(function);
+        Map<String, Object> value = new LinkedHashMap<>();
+        if (call.id() != null) {
+            value.put("id", call.id());
+        }
+        value.putAll(function(function));
+        return value;
     }
 
     private static Map<String, Object> function(Map<String, Object> function) {

@@ -8,7 +8,8 @@ import java.util.regex.Pattern;
  * Rewrites Jinja2 source so that Jinjava renders it as Jinja2 would. Whitespace is settled here by Jinja2's own rules
  * ({@code trim_blocks}, {@code lstrip_blocks}, {@code -} and {@code +} at tag borders, one final newline dropped), because
  * Jinjava strips in other places; comments and {@code {% generation %}} markers disappear; hexadecimal escapes in strings
- * become characters; {@code [::-1]} becomes a filter; {@code not x in y} negates the whole. Tags that chat templates have no
+ * become characters; {@code [::-1]} becomes a filter; {@code not x in y} negates the whole; a loop with a condition becomes one
+ * that finds what it keeps, and one over that. Tags that chat templates have no
  * use for are refused by name.
  */
 final class TemplateSource {
@@ -39,10 +40,13 @@ final class TemplateSource {
     private static final Pattern FILTER = Pattern.compile("\\|\\s*(\\w+)");
     private static final Pattern TEST = Pattern.compile("\\bis\\s+(?:not\\s+)?(\\w+)");
     private static final Pattern LOOP_CONDITION = Pattern.compile("\\bif\\b");
+    private static final Pattern LOOP = Pattern.compile("(?s)for\\s+(.+?)\\s+in\\s+(.+)");
 
     private final String source;
     private final StringBuilder out = new StringBuilder();
     private int position;
+    /** Loops with a condition so far. */
+    private int conditions;
     /** True when what was read last ended a line, as far as {@code lstrip_blocks} is concerned. */
     private boolean lineStarts = true;
 
@@ -174,10 +178,29 @@ final class TemplateSource {
             throw new ChatTemplateException("the chat template uses the tag " + excerpt(open) + ", which is not supported");
         }
         if (tag.equals("for") && loopCondition(code)) {
-            throw new ChatTemplateException("the chat template uses a loop with a condition, " + excerpt(open)
-                    + ", which is not supported; put an if inside the loop");
+            loop(code.strip(), open);
+            return;
         }
         out.append("{% ").append(expression(code.strip())).append(" %}");
+    }
+
+    /** Jinja2 counts only what a loop's condition keeps, so that is gathered first. */
+    private void loop(String code, int open) {
+        // Quotes in strings, and an "if" in them, are out of the way while places stay the same.
+        Matcher condition = LOOP_CONDITION.matcher(Pattern.compile(STRING).matcher(code).replaceAll(
+                string -> "'" + "x".repeat(string.group().length() - 2) + "'"));
+        Matcher loop = LOOP.matcher(condition.find() ? code.substring(0, condition.start()).strip() : code);
+        if (!loop.matches()) {
+            throw new ChatTemplateException("the chat template uses the tag " + excerpt(open) + ", which is not supported");
+        }
+        String kept = "kept_by_condition_" + ++conditions;
+        String each = loop.group(1);
+        out.append("{% set ").append(kept).append(" = namespace(all=[]) %}")
+                .append("{% for ").append(each).append(" in ").append(expression(loop.group(2))).append(" %}")
+                .append("{% if ").append(expression(code.substring(condition.end()).strip())).append(" %}")
+                .append("{% set ").append(kept).append(".all = ").append(kept).append(".all + [")
+                .append(each.contains(",") ? "[" + each + "]" : each).append("] %}{% endif %}{% endfor %}")
+                .append("{% for ").append(each).append(" in ").append(kept).append(".all %}");
     }
 
     private void checkKnown(String what, Pattern pattern, Set<String> known, String code, int open) {

@@ -47,7 +47,7 @@ public final class TokenBytes {
             vocabulary.fields().forEachRemaining(entry -> bytes[entry.getValue().asInt()] = spelling.apply(entry.getKey()));
         }
         for (JsonNode token : json.path("added_tokens")) {
-            bytes[token.path("id").asInt()] = token.path("special").asBoolean() ? null
+            bytes[token.path("id").asInt()] = Tokenizer.isSpecial(token) ? null
                     : token.path("content").asText().getBytes(StandardCharsets.UTF_8);
         }
         return new TokenBytes(bytes);

@@ -1,14 +1,18 @@
 package io.quarkiverse.eagle.text;
 
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Map;
+import java.util.Set;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 
@@ -28,6 +32,9 @@ public final class Tokenizer implements AutoCloseable {
         setUnlessChosen("RUST_FLAVOR", "cpu");
     }
 
+    /** Marked as special by their models, but part of an answer: Mistral's begins its calls of tools with one. */
+    private static final Set<String> SPOKEN = Set.of("[TOOL_CALLS]");
+
     private final HuggingFaceTokenizer tokenizer;
     private final int vocabularySize;
     private final BitSet special;
@@ -46,12 +53,24 @@ public final class Tokenizer implements AutoCloseable {
         }
         try {
             JsonNode json = new ObjectMapper().readTree(Files.readAllBytes(file));
-            return new Tokenizer(HuggingFaceTokenizer.newInstance(file, AS_IT_IS), vocabularySize(json),
-                    specialTokens(json));
+            return new Tokenizer(open(file, json), vocabularySize(json), specialTokens(json));
         } catch (IOException | RuntimeException e) {
             throw new IllegalArgumentException(file + " is not a tokenizer.json that can be read: " + e.getMessage()
                     + "; copy the file of the model again", e);
         }
+    }
+
+    private static HuggingFaceTokenizer open(Path file, JsonNode json) throws IOException {
+        boolean asItIs = true;
+        for (JsonNode token : json.path("added_tokens")) {
+            if (token.path("special").asBoolean() && !isSpecial(token)) {
+                ((ObjectNode) token).put("special", false);
+                asItIs = false;
+            }
+        }
+        return asItIs ? HuggingFaceTokenizer.newInstance(file, AS_IT_IS)
+                : HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json.toString().getBytes(StandardCharsets.UTF_8)),
+                        AS_IT_IS);
     }
 
     private static void setUnlessChosen(String property, String value) {
@@ -82,11 +101,16 @@ public final class Tokenizer implements AutoCloseable {
     private static BitSet specialTokens(JsonNode json) {
         BitSet special = new BitSet();
         for (JsonNode token : json.path("added_tokens")) {
-            if (token.path("special").asBoolean()) {
+            if (isSpecial(token)) {
                 special.set(token.path("id").asInt());
             }
         }
         return special;
+    }
+
+    /** Whether an added token never becomes text. */
+    static boolean isSpecial(JsonNode token) {
+        return token.path("special").asBoolean() && !SPOKEN.contains(token.path("content").asText());
     }
 
     /** True for a token that never becomes text when special tokens are skipped. */

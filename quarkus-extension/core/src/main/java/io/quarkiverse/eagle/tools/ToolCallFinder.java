@@ -16,8 +16,9 @@ import io.quarkiverse.eagle.ToolCall;
 import io.quarkiverse.eagle.ToolUse;
 
 /**
- * Finds calls of the offered tools in an answer that arrives in pieces, in both forms: between tags anywhere, or an answer that
- * is nothing but one JSON object. Gives out the text around them as soon as it cannot be part of a call. What looks like a call
+ * Finds calls of the offered tools in an answer that arrives in pieces, in all forms: between tags anywhere, in a list behind
+ * its mark, or an answer that is nothing but one JSON object. Gives out the text around them as soon as it cannot be part of a
+ * call. What looks like a call
  * and is none stays text. Mutable, for one sequence.
  */
 public final class ToolCallFinder {
@@ -42,21 +43,64 @@ public final class ToolCallFinder {
             return "";
         }
         StringBuilder certain = new StringBuilder();
-        int open;
-        while ((open = held.indexOf(ToolForm.OPEN)) >= 0) {
-            certain.append(give(withoutSpace(open)));
-            int close = held.indexOf(ToolForm.CLOSE);
-            if (close < 0) {
+        while (opening() >= 0) {
+            certain.append(give(withoutSpace(opening())));
+            int open = opening();
+            int end = held.indexOf(ToolForm.LIST) == open ? endOfList(open) : endOfTag(open);
+            if (end < 0) {
                 return certain.toString();
             }
-            int end = close + ToolForm.CLOSE.length();
-            if (take(held.substring(held.indexOf(ToolForm.OPEN) + ToolForm.OPEN.length(), close))) {
+            if (take(inside(open, end))) {
                 held.delete(0, end);
             } else {
                 certain.append(give(end));
             }
         }
-        return certain.append(give(withoutSpace(held.length() - begunTag()))).toString();
+        int begun = Math.max(begun(ToolForm.OPEN), begun(ToolForm.LIST));
+        return certain.append(give(withoutSpace(held.length() - begun))).toString();
+    }
+
+    /** Where the first tag or mark begins, -1 without one. */
+    private int opening() {
+        int tag = held.indexOf(ToolForm.OPEN);
+        int list = held.indexOf(ToolForm.LIST);
+        return tag < 0 || list < 0 ? Math.max(tag, list) : Math.min(tag, list);
+    }
+
+    /** The end of what a tag opens, -1 while it is not there. */
+    private int endOfTag(int open) {
+        int close = held.indexOf(ToolForm.CLOSE, open);
+        return close < 0 ? -1 : close + ToolForm.CLOSE.length();
+    }
+
+    /** The end of the list behind a mark, that of the mark when no list follows, -1 while that is not known. */
+    private int endOfList(int open) {
+        int mark = open + ToolForm.LIST.length();
+        int depth = 0;
+        boolean quoted = false;
+        for (int i = mark; i < held.length(); i++) {
+            char c = held.charAt(i);
+            if (quoted) {
+                i += c == '\\' ? 1 : 0;
+                quoted = c != '"';
+            } else if (c == '"') {
+                quoted = true;
+            } else if (c == '[' || c == '{') {
+                depth++;
+            } else if (c == ']' || c == '}') {
+                depth--;
+            }
+            if (depth == 0 && !Character.isWhitespace(c)) {
+                return c == ']' ? i + 1 : mark;
+            }
+        }
+        return -1;
+    }
+
+    /** The JSON of a call, or of a list of calls. */
+    private String inside(int open, int end) {
+        return held.indexOf(ToolForm.LIST) == open ? held.substring(open + ToolForm.LIST.length(), end)
+                : held.substring(open + ToolForm.OPEN.length(), end - ToolForm.CLOSE.length());
     }
 
     /** No more text will come: gives out what was held back and is no call. */
@@ -77,10 +121,10 @@ public final class ToolCallFinder {
         return blank && calls.isEmpty() && held.toString().stripLeading().startsWith("{");
     }
 
-    /** Characters at the end with which a tag may have begun. */
-    private int begunTag() {
-        int length = Math.min(ToolForm.OPEN.length() - 1, held.length());
-        while (!ToolForm.OPEN.startsWith(held.substring(held.length() - length))) {
+    /** Characters at the end with which a tag or a mark may have begun. */
+    private int begun(String opening) {
+        int length = Math.min(opening.length() - 1, held.length());
+        while (!opening.startsWith(held.substring(held.length() - length))) {
             length--;
         }
         return length;
@@ -105,15 +149,19 @@ public final class ToolCallFinder {
         return text;
     }
 
+    /** Takes a call, or a list of nothing else; false when it is none. */
     private boolean take(String text) {
         try {
-            JsonNode call = JSON.readTree(text);
-            JsonNode arguments = call.has("arguments") ? call.get("arguments") : call.get("parameters");
-            if (!names.contains(call.path("name").asText()) || arguments == null || !arguments.isObject()) {
-                return false;
+            JsonNode json = JSON.readTree(text);
+            List<ToolCall> found = new ArrayList<>();
+            for (JsonNode call : json.isArray() ? json : List.of(json)) {
+                JsonNode arguments = call.has("arguments") ? call.get("arguments") : call.get("parameters");
+                if (!names.contains(call.path("name").asText()) || arguments == null || !arguments.isObject()) {
+                    return false;
+                }
+                found.add(new ToolCall(call.get("name").asText(), arguments.toString()));
             }
-            calls.add(new ToolCall(call.get("name").asText(), arguments.toString()));
-            return true;
+            return calls.addAll(found);
         } catch (JsonProcessingException e) {
             return false;
         }

@@ -22,21 +22,34 @@ import io.quarkiverse.eagle.ToolUse;
 public enum ToolForm {
 
     /** Qwen2.5's, as Hermes had it: {@code <tool_call>}, a line with name and arguments, {@code </tool_call>}. */
-    TAGGED("arguments"),
+    TAGGED("arguments", ToolForm.OPEN + "\n", "\n" + ToolForm.CLOSE),
     /** Llama 3.1's: the answer is an object with name and parameters. */
-    BARE("parameters"),
+    BARE("parameters", "", ""),
+    /** Mistral 7B's: {@code [TOOL_CALLS]}, a space, and a list of objects with name and arguments. */
+    LISTED("arguments", ToolForm.LIST + " [", "]"),
+    /** Mistral Nemo's: as {@link #LISTED}, without the space. */
+    LISTED_TIGHT("arguments", ToolForm.LIST + "[", "]"),
     /** Of a model whose chat template knows no tools: a system message shows them, and asks for Qwen2.5's form. */
-    TOLD("arguments");
+    TOLD("arguments", ToolForm.OPEN + "\n", "\n" + ToolForm.CLOSE);
 
     static final String OPEN = "<tool_call>";
     static final String CLOSE = "</tool_call>";
+    static final String LIST = "[TOOL_CALLS]";
+
+    /** What newer models of Mistral's write between a name and its arguments, instead of a list of objects. */
+    private static final String LISTLESS = "[ARGS]";
 
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final String argumentsName;
+    /** What a required call stands between. */
+    private final String before;
+    private final String after;
 
-    ToolForm(String argumentsName) {
+    ToolForm(String argumentsName, String before, String after) {
         this.argumentsName = argumentsName;
+        this.before = before;
+        this.after = after;
     }
 
     /**
@@ -48,7 +61,13 @@ public enum ToolForm {
         if (template == null || !template.matches("(?s).*\\btools\\b.*")) {
             return TOLD;
         }
-        return template.contains(OPEN) ? TAGGED : BARE;
+        if (template.contains(OPEN)) {
+            return TAGGED;
+        }
+        if (!template.contains(LIST) || template.contains(LISTLESS)) {
+            return BARE;
+        }
+        return template.contains(LISTED.before) ? LISTED : LISTED_TIGHT;
     }
 
     /** What an answer has to look like in which a tool has to be called. */
@@ -66,7 +85,7 @@ public enum ToolForm {
             }
         }
         ResponseFormat call = ResponseFormat.jsonSchema(schema.toString());
-        return this == BARE ? call : new ResponseFormat.Enclosed(OPEN + "\n", call, "\n" + CLOSE);
+        return before.isEmpty() ? call : new ResponseFormat.Enclosed(before, call, after);
     }
 
     /** A tool's parameters as JSON. */
@@ -100,14 +119,20 @@ public enum ToolForm {
     }
 
     /**
-     * The messages as this form's template takes them; where it knows no tools, they and their calls become text.
+     * The messages as this form's template takes them: Mistral's wants ids of its kind, and where a template knows no tools,
+     * they and their calls become text.
      *
      * @param use null when no tools are offered
      */
     public List<ChatMessage> messages(List<ChatMessage> messages, ToolUse use) {
-        if (this != TOLD) {
-            return messages;
-        }
+        return switch (this) {
+            case TAGGED, BARE -> messages;
+            case LISTED, LISTED_TIGHT -> new ShortIds().given(messages);
+            case TOLD -> told(messages, use);
+        };
+    }
+
+    private static List<ChatMessage> told(List<ChatMessage> messages, ToolUse use) {
         List<ChatMessage> told = new ArrayList<>();
         for (ChatMessage message : messages) {
             if (message.role().equals("tool")) {

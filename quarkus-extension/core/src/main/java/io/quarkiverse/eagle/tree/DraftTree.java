@@ -120,6 +120,15 @@ public final class DraftTree {
         return depths[node];
     }
 
+    /** The depth of the deepest node, 0 without nodes. */
+    public int deepest() {
+        int deepest = 0;
+        for (int node = 0; node < size; node++) {
+            deepest = Math.max(deepest, depths[node]);
+        }
+        return deepest;
+    }
+
     /** Cumulative log-probability in nats. */
     public float value(int node) {
         return values[node];

@@ -134,6 +134,7 @@ class ClosingTest {
                 }
             }
         });
+        slow.awaitTokens(1); // while it waits for its slot, closing refuses it
         CompletableFuture<Void> closing = CompletableFuture.runAsync(() -> toy.model().close(Duration.ofSeconds(30)));
         pass(atTheLast);
         await().during(Duration.ofMillis(100)).until(() -> !closing.isDone());

@@ -34,8 +34,9 @@ class ParkingTest {
         try (ToyModel toy = ToyModel.of(ENDLESS).slots(2).maxLength(640)
                 .limits(RequestLimits.NONE.withIdleConsumers(SHORT, null)).open()) {
             Consumer[] silent = new Consumer[2];
+            ToldReplays told = new ToldReplays();
             for (int i = 0; i < 2; i++) {
-                silent[i] = new Consumer(1).of(toy.model().stream(ToyModel.request(ToyModel.prompt(40, i), OPTIONS)));
+                silent[i] = new Consumer(1).of(toy.model().stream(ToyModel.request(ToyModel.prompt(40, i), OPTIONS), told));
                 silent[i].awaitTokens(1);
             }
             await().until(() -> toy.model().slotsInUse() == 0);
@@ -47,6 +48,11 @@ class ParkingTest {
                 assertThat(silent[i].received()).isEqualTo(1);
                 silent[i].request(Long.MAX_VALUE);
                 assertThat(silent[i].awaitAnswer()).isEqualTo(ENDLESS.greedy(ToyModel.prompt(40, i), 300));
+            }
+            if (othersDecodeMeanwhile) {
+                assertThat(told.reasons()).containsOnly(ReplayReason.SLOT_LOST).hasSizeGreaterThanOrEqualTo(2);
+            } else {
+                assertThat(told.reasons()).isEmpty();
             }
         }
     }

@@ -110,7 +110,10 @@ class PoolLossTest {
                     throw away();
                 }
             });
-            assertThat(toy.ids(prompt, EAGLE)).isEqualTo(ToyLanguage.endless().greedy(prompt, 60));
+            ToldReplays told = new ToldReplays();
+            Consumer consumer = Consumer.eager().of(toy.model().stream(ToyModel.request(prompt, EAGLE), told));
+            assertThat(consumer.awaitAnswer()).isEqualTo(ToyLanguage.endless().greedy(prompt, 60));
+            assertThat(told.reasons()).as("once, however often the server was tried").containsExactly(ReplayReason.POOL_LOST);
         }
     }
 

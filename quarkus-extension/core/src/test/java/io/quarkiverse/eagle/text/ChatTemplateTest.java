@@ -82,6 +82,8 @@ class ChatTemplateTest {
             "`{{ 'a.b.c'.split('.')[-1] ~ 'a.b'.replace('.', '-') ~ 'abc'[1:] ~ 'abc'[0] }}`|`ca-bbca`",
             "`{% if 'ab'.startswith('a') and 'ab'.endswith('b') and not 'x' in 'ab' %}{{ 'not a in b' }}{% endif %}`|`not a in b`",
             "`{% for m in [1, 2][::-1] %}{{ loop.index }}{{ m }}{{ loop.revindex }}{% if not loop.last %},{% endif %}{% endfor %}`|`122,211`",
+            "`{% for m in [1, 2, 3] if m != 2 %}{{ m }}{% if not loop.last %},{% endif %}{{ loop.length }}{% endfor %}`|`1,232`",
+            "`{% for m in ['', 'x'] if m %}{% for k, v in {'a': 'if', 'b': m}.items() if v != 'if' %}{{ k }}{{ v }}{% endfor %}{% endfor %}`|`bx`",
             "`{% set x = 1 %}{% for m in [1] %}{% set x = 2 %}{% endfor %}{{ x }}`|`1`",
             "`{% macro f(x, y='!') %}<{{ x }}{{ y }}>{% endmacro %}{{ f('{{ 1 }}') }}`|`<{{ 1 }}!>`",
             "`{{ {'a': ['b', {}]} | tojson }}{{ messages[0].get('name', 'none') }}`|`{\"a\": [\"b\", {}]}none`",
@@ -114,7 +116,7 @@ class ChatTemplateTest {
     @ParameterizedTest
     @CsvSource(delimiterString = "=>", quoteCharacter = '`', value = {
             "{% filter upper %}a{% endfilter %} => {% filter upper %}",
-            "{% for m in messages if m.role %}{% endfor %} => loop with a condition", "{{ 'a'.zfill(3) }} => .zfill()",
+            "{% for m if m.role %}{% endfor %} => {% for m if", "{{ 'a'.zfill(3) }} => .zfill()",
             "{{ frobnicate('a') }} => frobnicate", "{{ 'a' | frobnicate }} => frobnicate", "{% if true %}a => endif",
             "{{ 'a' is frobnicated }} => frobnicated", "{{ 'a' * 3 }} => `'a'`", "a {{ b => {{ b",
             "{{ 1 | tojson(sort_keys=true) }} => tojson" })

@@ -4,14 +4,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.IntStream;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import ai.djl.util.Utils;
+import io.quarkiverse.eagle.ResponseFormat;
+import io.quarkiverse.eagle.grammar.GrammarState;
+import io.quarkiverse.eagle.grammar.TokenGrammars;
 
 class TokenizerTest {
 
@@ -41,6 +47,30 @@ class TokenizerTest {
             assertThat(tokens).containsExactly(269, 'a', 270);
             assertThat(tokenizer.decode(tokens, true)).isEqualTo("a");
             assertThat(tokenizer.decode(tokens, false)).isEqualTo("<|im_start|>a<|im_end|>");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = { "byte-level", "byte-fallback" })
+    void whatBeginsCallsOfToolsIsTextThoughItsModelCallsItSpecial(String name, @TempDir Path folder) throws IOException {
+        Path file = Tokenizers.withSpecialToken(name, "[TOOL_CALLS]", folder);
+        String answer = "[TOOL_CALLS] [{\"a\": 1}]";
+        try (Tokenizer tokenizer = Tokenizer.load(file)) {
+            int mark = tokenizer.vocabularySize() - 1;
+            int[] tokens = tokenizer.encode(answer, false);
+            assertThat(tokens).contains(mark);
+            String whole = tokenizer.decode(tokens, true);
+            assertThat(whole.replace("  ", " ")).as("SentencePiece puts a space before every text").isEqualTo(answer);
+            IncrementalDetokenizer detokenizer = new IncrementalDetokenizer(tokenizer);
+            StringBuilder text = new StringBuilder();
+            for (int token : tokens) {
+                text.append(detokenizer.push(token));
+            }
+            assertThat(text.append(detokenizer.finish())).hasToString(whole);
+            assertThat(TokenBytes.load(file).of(mark)).asString(StandardCharsets.UTF_8).isEqualTo("[TOOL_CALLS]");
+            GrammarState start = new TokenGrammars(() -> TokenBytes.load(file), new int[] { 2 }, mark + 1)
+                    .start(new ResponseFormat.Enclosed("[TOOL_CALLS] [", ResponseFormat.json(), "]"));
+            assertThat(start.allows(mark)).as("a required call may begin with it").isTrue();
         }
     }
 

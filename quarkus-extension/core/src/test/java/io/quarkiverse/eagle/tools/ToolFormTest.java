@@ -18,6 +18,7 @@ import io.quarkiverse.eagle.ResponseFormat;
 import io.quarkiverse.eagle.Tool;
 import io.quarkiverse.eagle.ToolCall;
 import io.quarkiverse.eagle.ToolUse;
+import io.quarkiverse.eagle.text.ChatTemplate;
 
 class ToolFormTest {
 
@@ -27,10 +28,13 @@ class ToolFormTest {
             + " \"#/$defs/node\"}}}}}");
 
     @ParameterizedTest
-    @CsvSource({ "qwen25.jinja, TAGGED", "llama31-tools.jinja, BARE", "smollm2.jinja, TOLD", "llama2.jinja, TOLD" })
+    @CsvSource({ "qwen25.jinja, TAGGED", "llama31-tools.jinja, BARE", "smollm2.jinja, TOLD", "llama2.jinja, TOLD",
+            "mistral-v3.jinja, LISTED", "mistral-nemo.jinja, LISTED_TIGHT" })
     void aTemplateShowsItsForm(String template, ToolForm form) throws IOException {
         assertThat(ToolForm.of(Files.readString(Path.of("src/test/resources/templates", template)))).isEqualTo(form);
         assertThat(ToolForm.of(null)).isEqualTo(ToolForm.TOLD);
+        assertThat(ToolForm.of("{{ tools }}[TOOL_CALLS]{{ name }}[ARGS]{{ arguments }}")).as("no list")
+                .isEqualTo(ToolForm.BARE);
     }
 
     @Test
@@ -39,6 +43,12 @@ class ToolFormTest {
                 .required(ToolUse.required(List.of(CLOCK, TREE)));
         assertThat(tagged.before()).isEqualTo("<tool_call>\n");
         assertThat(tagged.after()).isEqualTo("\n</tool_call>");
+        ResponseFormat.Enclosed listed = (ResponseFormat.Enclosed) ToolForm.LISTED.required(ToolUse.required(List.of(CLOCK)));
+        assertThat(listed.before() + "…" + listed.after()).isEqualTo("[TOOL_CALLS] […]");
+        ResponseFormat.Enclosed tight = (ResponseFormat.Enclosed) ToolForm.LISTED_TIGHT
+                .required(ToolUse.required(List.of(CLOCK)));
+        assertThat(tight.before() + "…" + tight.after()).isEqualTo("[TOOL_CALLS][…]");
+        assertThat(tight.document()).isEqualTo(listed.document());
         String calls = ((ResponseFormat.JsonSchema) tagged.document()).schema();
         assertThat(calls).contains("{\"const\":\"clock\"}", "{\"const\":\"tree\"}", "\"arguments\"",
                 "\"$ref\":\"#/anyOf/1/properties/arguments/$defs/node\"");
@@ -65,6 +75,26 @@ class ToolFormTest {
         assertThat(system).hasSize(2);
         assertThat(system.get(0).content()).startsWith("Be brief.\n\nYou can call");
         assertThat(ToolForm.TAGGED.messages(chat, ToolUse.offered(List.of(CLOCK)))).isSameAs(chat);
+    }
+
+    @Test
+    void callsAndResultsGetTheIdsThatMistralsTemplatesWant() throws IOException {
+        List<ChatMessage> chat = List.of(ChatMessage.user("Time?"),
+                ChatMessage.assistant("", List.of(new ToolCall("clock", "{}", "call_1f"), new ToolCall("clock", "{}"),
+                        new ToolCall("clock", "{}", "a1B2c3D4e"))),
+                ChatMessage.tool("3", "a1B2c3D4e"), ChatMessage.tool("1", "call_1f"), ChatMessage.tool("2"),
+                ChatMessage.assistant("Noon."));
+        List<ChatMessage> given = ToolForm.LISTED.messages(chat, null);
+        assertThat(given).extracting(ChatMessage::content).isEqualTo(chat.stream().map(ChatMessage::content).toList());
+        List<String> ids = given.get(1).toolCalls().stream().map(ToolCall::id).toList();
+        assertThat(ids).allMatch(id -> id.matches("[A-Za-z0-9]{9}")).doesNotHaveDuplicates().contains("a1B2c3D4e");
+        assertThat(given.subList(2, 5)).extracting(ChatMessage::toolCallId).containsExactly(ids.get(2), ids.get(0), ids.get(1));
+        assertThat(ToolForm.LISTED.messages(chat, null)).as("the same chat, the same prompt").isEqualTo(given);
+        for (String template : List.of("mistral-v3.jinja", "mistral-nemo.jinja")) {
+            ChatTemplate mistral = ChatTemplate.load(Path.of("src/test/resources/templates", template), "<s>", "</s>");
+            assertThatThrownBy(() -> mistral.render(chat, true)).hasMessageContaining("must have 9 letters or digits");
+            assertThat(mistral.render(given, true)).contains("\"id\": \"" + ids.get(0), "\"call_id\": \"" + ids.get(0));
+        }
     }
 
     @Test

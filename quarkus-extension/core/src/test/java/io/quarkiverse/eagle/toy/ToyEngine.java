@@ -2,16 +2,19 @@ package io.quarkiverse.eagle.toy;
 
 import java.nio.FloatBuffer;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.EngineShape;
+import io.quarkiverse.eagle.engine.RowCopying;
 import io.quarkiverse.eagle.engine.StepRequest;
 import io.quarkiverse.eagle.engine.StepResult;
 
@@ -56,10 +59,13 @@ public abstract class ToyEngine implements Engine {
     };
     private volatile Runnable beforeFetch = () -> {
     };
+    private volatile BiConsumer<Integer, Integer> beforeCopy = (source, rows) -> {
+    };
     private volatile boolean closed;
     private volatile Misuse misuse;
     /** Null for an engine that is as fast as it can. */
     private VirtualClock clock;
+    private boolean copies = true;
     private StepTime time;
     private StepResult last;
     /** {@code [batch][outputs]}: what the last step computed. */
@@ -79,6 +85,16 @@ public abstract class ToyEngine implements Engine {
     /** Called before logits are fetched; what it throws fails the fetch. */
     public void beforeEveryFetch(Runnable action) {
         beforeFetch = action;
+    }
+
+    /** Called with slot and number before rows are copied; what it throws fails the copying. */
+    public void beforeEveryCopy(BiConsumer<Integer, Integer> action) {
+        beforeCopy = action;
+    }
+
+    /** An engine that cannot copy rows. */
+    public void withoutRowCopying() {
+        copies = false;
     }
 
     /** From now on steps take time on a clock. */
@@ -328,6 +344,32 @@ public abstract class ToyEngine implements Engine {
         FloatBuffer logits = result.bringLogits(b, r);
         writeLogits(logits, result.logitsOffset(b, r), lastOutputs[b * result.outputs() + r]);
         return CompletableFuture.completedFuture(result);
+    }
+
+    @Override
+    public Optional<RowCopying> rowCopying() {
+        return copies ? Optional.of(this::copy) : Optional.empty();
+    }
+
+    /** Whoever copies says that the rows are final: that they are one whole prefix is all that can be checked here. */
+    private CompletionStage<Void> copy(int source, int slot, int rows) {
+        try {
+            require(running.compareAndSet(false, true), "rows copied in a step");
+            beforeCopy.accept(source, rows);
+            require(source != slot && rows > 0, "nothing to copy");
+            require(coherent(source) >= rows, () -> rows + " rows of slot " + source + ", which are not a whole prefix");
+            System.arraycopy(pool[source], 0, pool[slot], 0, rows);
+            Arrays.fill(pool[slot], rows, pool[slot].length, null);
+            coherent[slot] = 0;
+            return CompletableFuture.completedFuture(null);
+        } catch (Misuse e) {
+            misuse = misuse == null ? e : misuse;
+            return CompletableFuture.failedFuture(e);
+        } catch (RuntimeException e) {
+            return CompletableFuture.failedFuture(e);
+        } finally {
+            running.set(false);
+        }
     }
 
     @Override

@@ -75,6 +75,7 @@ public final class ToyModel implements AutoCloseable {
         private Acceptance acceptance = Acceptance.COUPLED;
         private boolean prefixReuse = true;
         private RequestLimits limits = RequestLimits.NONE;
+        private boolean rowCopying = true;
         private String tokenizer = "letters";
 
         private Builder(ToyLanguage language) {
@@ -171,6 +172,12 @@ public final class ToyModel implements AutoCloseable {
             return this;
         }
 
+        /** The target copies no rows between slots. */
+        public Builder withoutRowCopying() {
+            rowCopying = false;
+            return this;
+        }
+
         /** Another tokenizer than that of letters, by its resource's name. */
         public Builder tokenizer(String value) {
             tokenizer = value;
@@ -190,6 +197,9 @@ public final class ToyModel implements AutoCloseable {
             ToyDraft draft = drafts
                     ? new ToyDraft(language, pool, maxLength, maxRows, Math.min(draftTopK, language.vocabulary()), noise)
                     : null;
+            if (!rowCopying) {
+                target.withoutRowCopying();
+            }
             BundleManifest manifest = Bundle.open(folder).manifest();
             return new ToyModel(folder, target, draft, SpeculativeModel.open(Bundle.open(folder),
                     () -> server.apply(manifest, new EnginePair(target, draft, drafts ? further(pool) : Map.of())),

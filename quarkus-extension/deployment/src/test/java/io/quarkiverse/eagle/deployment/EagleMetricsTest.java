@@ -19,6 +19,7 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
+import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.search.Search;
 import io.quarkiverse.eagle.EagleModel;
@@ -28,6 +29,7 @@ import io.quarkiverse.eagle.GenerationRequest;
 import io.quarkiverse.eagle.GenerationResult;
 import io.quarkiverse.eagle.InvalidRequestException;
 import io.quarkiverse.eagle.OverloadedException;
+import io.quarkiverse.eagle.TreeBudget;
 import io.quarkus.test.QuarkusUnitTest;
 import io.restassured.RestAssured;
 import io.restassured.path.json.JsonPath;
@@ -71,6 +73,49 @@ class EagleMetricsTest {
         assertThat(meter("eagle.time.to.first.token").timer().count() - firsts).isEqualTo(1);
         assertThat(ended("stop") - stopped).isEqualTo(1);
         assertThat(meter("eagle.inter.token.latency").timer().count()).isPositive();
+    }
+
+    @Test
+    void aCyclesTimeAndHowDeepItsTreeWentAreCounted() {
+        double accepted = byDepth("eagle.depth.accepted");
+        double first = depth("eagle.depth.reached", 1);
+        double verify = cycleTime("verify");
+        double host = cycleTime("host");
+        GenerationResult result = model.generate(GenerationRequest.chat("Count from one to twenty.")
+                .with(GenerationOptions.defaults().withMaxTokens(24).withDrafter("eagle2")
+                        .withBudget(TreeBudget.PAPER)))
+                .await().atMost(LONG);
+        assertThat(byDepth("eagle.depth.accepted") - accepted)
+                .isEqualTo(result.completionTokens() - 1 - result.cycles()).isPositive();
+        assertThat(depth("eagle.depth.reached", 1) - first).isPositive().isLessThanOrEqualTo(result.cycles());
+        for (int depth = 1; depth <= 16; depth++) {
+            assertThat(depth("eagle.depth.accepted", depth)).isLessThanOrEqualTo(depth("eagle.depth.reached", depth));
+        }
+        double seconds = result.duration().toNanos() / 1e9;
+        assertThat(cycleTime("draft")).isPositive();
+        assertThat(cycleTime("verify") - verify).isPositive().isLessThan(seconds);
+        assertThat(cycleTime("host") - host).isPositive().isLessThan(seconds);
+    }
+
+    @Test
+    void aPromptThatASlotStillHoldsIsAHit() {
+        GenerationRequest request = GenerationRequest.chat("What is the longest river of Africa, and where does it end?")
+                .with(GenerationOptions.defaults().withMaxTokens(4));
+        model.generate(request).await().atMost(LONG);
+        double hits = meter("eagle.prefix.hits").counter().count();
+        long admitted = meter("eagle.queue.time").timer().count();
+        double cached = meter("eagle.prompt.tokens.cached").counter().count();
+        GenerationResult result = model.generate(request).await().atMost(LONG);
+        assertThat(meter("eagle.prefix.hits").counter().count() - hits).isEqualTo(1);
+        assertThat(meter("eagle.queue.time").timer().count() - admitted).isEqualTo(1);
+        assertThat(meter("eagle.prompt.tokens.cached").counter().count() - cached).isEqualTo(result.cachedTokens())
+                .isPositive();
+    }
+
+    @Test
+    void replaysAreThereBeforeTheFirst() {
+        assertThat(meter("eagle.replays").tag("reason", "pool_lost").counter().count()).isZero();
+        assertThat(meter("eagle.replays").tag("reason", "slot_lost").counter().count()).isZero();
     }
 
     @Test
@@ -134,6 +179,18 @@ class EagleMetricsTest {
     private Multi<GeneratedToken> endless() {
         return model.stream(GenerationRequest.raw("one, two, three, four, five, six, seven, eight,")
                 .with(GenerationOptions.defaults().withMaxTokens(1500)));
+    }
+
+    private double byDepth(String name) {
+        return meter(name).functionCounters().stream().mapToDouble(FunctionCounter::count).sum();
+    }
+
+    private double depth(String name, int depth) {
+        return meter(name).tag("depth", Integer.toString(depth)).functionCounter().count();
+    }
+
+    private double cycleTime(String part) {
+        return meter("eagle.cycle.time").tag("part", part).counter().count();
     }
 
     private double ended(String outcome) {

@@ -101,6 +101,20 @@ final class KvPoolBuffers implements AutoCloseable {
         }
     }
 
+    /** Copies the first rows of a slot to another one. */
+    void copy(int source, int slot, int count) {
+        if (count > rows) {
+            throw new IllegalArgumentException(count + " rows to copy of a pool whose slots hold " + rows);
+        }
+        int rowBytes = headDim * Float.BYTES;
+        for (ByteBuffer pool : pools) {
+            for (int head = 0; head < kvHeads; head++) {
+                pool.put((slot * kvHeads + head) * rows * rowBytes, pool, (source * kvHeads + head) * rows * rowBytes,
+                        count * rowBytes);
+            }
+        }
+    }
+
     /** Binds a run of slots; the tensors stay valid until another run is bound or the pool grows. */
     void bind(int firstSlot, int batch) throws OrtException {
         if (this.firstSlot == firstSlot && this.batch == batch) {

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -19,6 +20,7 @@ import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.EngineShape;
+import io.quarkiverse.eagle.engine.RowCopying;
 import io.quarkiverse.eagle.engine.StepRequest;
 import io.quarkiverse.eagle.engine.StepResult;
 
@@ -177,6 +179,26 @@ final class OnnxRuntimeEngine implements Engine {
         stepTensors.clear();
         inputs.clear();
         outputs.clear();
+    }
+
+    @Override
+    public Optional<RowCopying> rowCopying() {
+        return Optional.of(this::copy);
+    }
+
+    private CompletionStage<Void> copy(int source, int slot, int rows) {
+        running.lock();
+        try {
+            if (closed) {
+                return CompletableFuture.failedFuture(new EngineException("the engine is closed"));
+            }
+            pool.copy(source, slot, rows);
+            return CompletableFuture.completedFuture(null);
+        } catch (RuntimeException e) {
+            return CompletableFuture.failedFuture(e);
+        } finally {
+            running.unlock();
+        }
     }
 
     /** Every step of this engine brings its logits. */

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletionStage;
 
 import org.jboss.logging.Logger;
@@ -19,6 +20,7 @@ import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.EnginePair;
 import io.quarkiverse.eagle.engine.EngineShape;
+import io.quarkiverse.eagle.engine.RowCopying;
 import io.quarkiverse.eagle.engine.StepRequest;
 import io.quarkiverse.eagle.engine.StepResult;
 
@@ -164,6 +166,11 @@ public final class OnnxRuntimeEngines {
         @Override
         public CompletionStage<StepResult> fetchLogits(StepResult result, int b, int r) {
             return engine.fetchLogits(result, b, r);
+        }
+
+        @Override
+        public Optional<RowCopying> rowCopying() {
+            return engine.rowCopying();
         }
 
         @Override

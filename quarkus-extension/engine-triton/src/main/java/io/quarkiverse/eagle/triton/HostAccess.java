@@ -141,7 +141,7 @@ final class HostAccess {
             }
             doubtful.remove(grant);
             return new HostSession(model, connection, stream, grant, lease, leasedAt, shape,
-                    options.stepTimeout());
+                    options.stepTimeout(), host.copiesRows());
         } catch (RuntimeException e) {
             stream.close();
             if (region != null) {

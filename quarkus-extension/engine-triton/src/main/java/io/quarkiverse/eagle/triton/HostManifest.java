@@ -25,10 +25,11 @@ import io.quarkiverse.eagle.triton.client.ModelInfo;
  * @param slots size of the pool
  * @param freeSlots those that nobody holds
  * @param leaseSeconds how long slots are held without a request
+ * @param copiesRows whether it copies rows between slots; hosts of earlier versions do not say, and do not
  */
 record HostManifest(int protocol, String role, String model, String epoch, String bundleChecksum, String graph,
         String graphSha256, String precision, String update, int slots, int maxLength, int maxRows, int topK, int vocabulary,
-        int featureSize, String runtime, String runtimeVersion, int freeSlots, double leaseSeconds) {
+        int featureSize, String runtime, String runtimeVersion, int freeSlots, double leaseSeconds, boolean copiesRows) {
 
     static final int PROTOCOL = 2;
 

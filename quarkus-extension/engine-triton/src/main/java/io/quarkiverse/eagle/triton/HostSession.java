@@ -48,15 +48,17 @@ final class HostSession {
     private final HostManifest.Lease lease;
     private final StepTensors tensors;
     private final Duration stepTimeout;
+    private final boolean copiesRows;
     private final InferRequest request;
     /** When the last request that renewed the lease for certain was sent. */
     private volatile long renewedAt;
 
     /**
      * @param leasedAt when the lease was asked for, as {@link System#nanoTime()}
+     * @param copiesRows whether the host copies rows between slots
      */
     HostSession(String model, TritonConnection connection, InferStream stream, Grant grant, HostManifest.Lease lease,
-            long leasedAt, EngineShape shape, Duration stepTimeout) {
+            long leasedAt, EngineShape shape, Duration stepTimeout, boolean copiesRows) {
         this.model = model;
         this.connection = connection;
         this.stream = stream;
@@ -65,6 +67,7 @@ final class HostSession {
         this.renewedAt = leasedAt;
         this.tensors = new StepTensors(shape, grant.region());
         this.stepTimeout = stepTimeout;
+        this.copiesRows = copiesRows;
         this.request = new InferRequest(model);
     }
 
@@ -113,6 +116,18 @@ final class HostSession {
             renewedAt = sentAt;
             return drafted;
         });
+    }
+
+    boolean copiesRows() {
+        return copiesRows;
+    }
+
+    /** Copies the first rows of a slot to another one. */
+    CompletableFuture<Void> copy(int source, int slot, int rows) {
+        long sentAt = System.nanoTime();
+        begin("copy").parameter("source", (long) lease.firstSlot() + source)
+                .parameter("slot", (long) lease.firstSlot() + slot).parameter("rows", (long) rows).output("info");
+        return stream.infer(request, stepTimeout).thenAccept(answer -> renewedAt = sentAt);
     }
 
     /** Fetches an output row's logits of the step of this number. */

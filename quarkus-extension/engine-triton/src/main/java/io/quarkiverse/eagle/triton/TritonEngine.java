@@ -22,6 +22,7 @@ import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.EngineShape;
 import io.quarkiverse.eagle.engine.PoolLostException;
+import io.quarkiverse.eagle.engine.RowCopying;
 import io.quarkiverse.eagle.engine.StepRequest;
 import io.quarkiverse.eagle.engine.StepResult;
 import io.quarkiverse.eagle.engine.TreeDrafting;
@@ -48,6 +49,7 @@ final class TritonEngine implements Engine {
     private final String model;
     private final Runnable whenClosed;
     private final Optional<TreeDrafting> treeDrafting;
+    private final Optional<RowCopying> rowCopying = Optional.of(this::copy);
     private final ReentrantLock lock = new ReentrantLock();
     /** Null while there is none. */
     private HostSession session;
@@ -128,6 +130,37 @@ final class TritonEngine implements Engine {
                 current -> current.draft(extension, tree, drafted), done -> {
                     // A draft has no logits to fetch.
                 }));
+    }
+
+    /** What the host of the pool can do now; the next one may be of another version. */
+    @Override
+    public Optional<RowCopying> rowCopying() {
+        lock.lock();
+        try {
+            return session != null && session.copiesRows() ? rowCopying : Optional.empty();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private CompletableFuture<Void> copy(int source, int slot, int rows) {
+        return inTurn(() -> runCopy(source, slot, rows));
+    }
+
+    private CompletableFuture<Void> runCopy(int source, int slot, int rows) {
+        HostSession current;
+        lock.lock();
+        try {
+            current = session;
+            if (current == null) {
+                unreported = null;
+                return CompletableFuture.failedFuture(
+                        PoolLostException.unreachable("the pool of " + model + " was lost before rows were copied", null));
+            }
+        } finally {
+            lock.unlock();
+        }
+        return answered(current, () -> current.copy(source, slot, rows), done -> done);
     }
 
     @Override

@@ -26,6 +26,7 @@ import io.quarkiverse.eagle.engine.EnginePair;
 import io.quarkiverse.eagle.engine.EngineShape;
 import io.quarkiverse.eagle.engine.StepRequest;
 import io.quarkiverse.eagle.engine.StepResult;
+import io.quarkiverse.eagle.engine.Steps;
 import io.quarkiverse.eagle.toy.ToyEngine;
 import io.quarkiverse.eagle.triton.client.FakeServer;
 import io.quarkiverse.eagle.triton.client.proto.InferParameter;
@@ -92,6 +93,7 @@ final class FakeHost implements AutoCloseable {
     private volatile UnaryOperator<ModelInferResponse.Builder> answers = answer -> answer;
     private volatile boolean ready = true;
     private volatile int leaseSeconds = 60;
+    private volatile boolean copiesRows = true;
     private FakeServer server;
 
     FakeHost(BundleManifest bundle, EnginePair engines) {
@@ -173,6 +175,11 @@ final class FakeHost implements AutoCloseable {
 
     void leaseSeconds(int value) {
         leaseSeconds = value;
+    }
+
+    /** The hosts are of a version that copies no rows. */
+    void withoutRowCopying() {
+        copiesRows = false;
     }
 
     Model target() {
@@ -301,6 +308,7 @@ final class FakeHost implements AutoCloseable {
                 case "release" -> info(request, release(client(request)));
                 case "step" -> step(request);
                 case "tree" -> tree(request);
+                case "copy" -> copy(request);
                 case "logits" -> logits(request);
                 default -> throw new Refusal("EAGLE_INVALID", "unknown operation");
             };
@@ -322,12 +330,25 @@ final class FakeHost implements AutoCloseable {
             return ("{'protocol':2,'role':'%s','model':'%s','epoch':'%s','bundle_checksum':'%s','graph':'%s',"
                     + "'graph_sha256':'%s','precision':'%s','update':'%s','slots':%d,'max_length':%d,'max_rows':%d,'top_k':%d,"
                     + "'vocabulary':%d,'feature_size':%d,'runtime':'onnxruntime-cpu','runtime_version':'toy','free_slots':%d,"
-                    + "'free_memory_bytes':1,'lease_seconds':%d,'steps':0,'rows':0}")
+                    + "'free_memory_bytes':1,'lease_seconds':%d,%s'steps':0,'rows':0}")
                     .formatted(role, bundle.name(), epoch, bundle.checksum(), file, sha256, bundle.precision(), bundle.update(),
                             shape.slots(), bundle.maxLength(), graph.maxRows(), graph.topK(), graph.vocabulary(),
                             graph.featureSize(),
-                            shape.slots() - leases.values().stream().mapToInt(Holding::slots).sum(), leaseSeconds)
+                            shape.slots() - leases.values().stream().mapToInt(Holding::slots).sum(), leaseSeconds,
+                            copiesRows ? "'copies_rows':true," : "")
                     .replace('\'', '"');
+        }
+
+        private ModelInferResponse.Builder copy(ModelInferRequest request) {
+            Holding held = requireLease(request);
+            int source = (int) integer(request, "source");
+            int slot = (int) integer(request, "slot");
+            if (!copiesRows || Math.min(source, slot) < held.firstSlot()
+                    || Math.max(source, slot) >= held.firstSlot() + held.slots()) {
+                throw new Refusal("EAGLE_INVALID", "this host copies nothing, or slots are outside of the lease");
+            }
+            Steps.await(engine.rowCopying().orElseThrow().copy(source, slot, (int) integer(request, "rows")));
+            return info(request, "{\"epoch\":\"" + epoch + "\"}");
         }
 
         private String leaseOf(String client, int slots) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -21,6 +22,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import io.quarkiverse.eagle.GeneratedToken;
 import io.quarkiverse.eagle.GenerationOptions;
+import io.quarkiverse.eagle.GenerationResult;
 import io.quarkiverse.eagle.TreeBudget;
 import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.engine.EnginePair;
@@ -128,6 +130,32 @@ class TritonDecodingTest {
         assertThat(shared.get().draft().holders()).isEmpty();
     }
 
+    @ParameterizedTest
+    @ValueSource(booleans = { true, false })
+    void aPromptThatBeginsLikeARunningOneIsCopiedWhereTheHostCan(boolean hostCopies) {
+        int[] system = ToyModel.prompt(150, 1);
+        try (ToyModel toy = ToyModel.of(ENDLESS).withoutLogits().slots(2).poolSlots(3).maxLength(2000)
+                .behind((bundle, engines) -> {
+                    FakeHost host = host(bundle, engines);
+                    host.target().hold("somebody", 1);
+                    if (!hostCopies) {
+                        host.withoutRowCopying();
+                    }
+                    return TritonEngines.open(bundle, options(host.server().endpoint()));
+                }).open()) {
+            Consumer running = new Consumer(10).of(toy.model().stream(ToyModel.request(system, EAGLE.withMaxTokens(900))));
+            running.awaitTokens(10);
+            int[] prompt = Arrays.copyOf(system, 155);
+            GenerationResult joined = toy.model().generate(ToyModel.request(prompt, EAGLE)).await()
+                    .atMost(Duration.ofSeconds(60));
+            assertThat(joined.tokenIds()).isEqualTo(ENDLESS.greedy(prompt, 60));
+            assertThat(joined.cachedTokens()).isBetween(hostCopies ? 149 : 0, hostCopies ? 154 : 0);
+            assertThat(host().target().operations().contains("copy")).isEqualTo(hostCopies);
+            assertThat(host().draft().operations().contains("copy")).isEqualTo(hostCopies);
+            running.cancel();
+        }
+    }
+
     /** What can go wrong before a request is served. */
     private enum Mishap {
         RESTART {
@@ -194,6 +222,34 @@ class TritonDecodingTest {
                         .isEqualTo(i % 2 == 0 ? ENDLESS.greedy(prompt, 60) : ENDLESS.seeded(prompt, 60, seed));
             }
             assertThat(mishaps.get()).isPositive();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = { 1, 2, 3, 4, 5, 6 })
+    void copiedBeginningsSurviveMishapsAtRandom(long seed) {
+        Random random = new Random(seed);
+        int[] system = ToyModel.prompt(80, seed);
+        try (ToyModel toy = toy(same -> same).slots(3).maxLength(600).open()) {
+            host().faults((model, request) -> {
+                synchronized (random) {
+                    boolean strikes = random.nextInt(FakeHost.operation(request).equals("copy") ? 3 : 90) == 0;
+                    return strikes ? Mishap.values()[random.nextInt(Mishap.values().length)].at(model) : null;
+                }
+            });
+            List<Consumer> answers = new ArrayList<>();
+            List<int[]> prompts = new ArrayList<>();
+            for (int i = 0; i < 12; i++) {
+                int[] prompt = Arrays.copyOf(system, 80 + i);
+                prompts.add(prompt);
+                answers.add(Consumer.eager().of(toy.model().stream(ToyModel.request(prompt, EAGLE))));
+                if (i % 3 == 0) {
+                    answers.get(i).awaitTokens(1);
+                }
+            }
+            for (int i = 0; i < prompts.size(); i++) {
+                assertThat(answers.get(i).awaitAnswer()).isEqualTo(ENDLESS.greedy(prompts.get(i), 60));
+            }
         }
     }
 

@@ -57,9 +57,8 @@ public class EagleRecorder {
             } else {
                 LOG.infof("Model %s stays open from before the reload", model.name());
             }
-            shutdown.addShutdownTask(whenStopped(kept, name, origin, model));
-            SpeculativeModel opened = model;
-            ServedModel served = new ServedModel(opened, endpoint -> opening.addEndpoint(opened, endpoint));
+            ServedModel served = new ServedModel(model, opening);
+            shutdown.addShutdownTask(whenStopped(kept, name, origin, model, served));
             served.listen(new GenerationLog(name));
             models.put(name, served);
         }
@@ -87,8 +86,16 @@ public class EagleRecorder {
         return model;
     }
 
-    private static Runnable whenStopped(KeptModels kept, String name, ModelOrigin origin, SpeculativeModel model) {
-        return origin == null ? model::close : () -> kept.park(name, origin, model);
+    /** A model whose bundle was exchanged did not come from where it would be opened from again. */
+    private static Runnable whenStopped(KeptModels kept, String name, ModelOrigin origin, SpeculativeModel opened,
+            ServedModel served) {
+        return () -> {
+            if (origin == null || served.model() != opened) {
+                served.close();
+            } else {
+                kept.park(name, origin, opened);
+            }
+        };
     }
 
     public Supplier<EagleModel> model(RuntimeValue<OpenModels> models, String name) {

@@ -5,6 +5,7 @@ import java.util.List;
 
 import io.quarkiverse.eagle.GenerationRequest;
 import io.quarkiverse.eagle.GenerationResult;
+import io.quarkiverse.eagle.decode.ReplayReason;
 
 /**
  * Several listeners to one request, told in order.
@@ -22,6 +23,20 @@ record JoinedListeners(GenerationListener[] all) implements GenerationListener {
     }
 
     @Override
+    public void admitted(long waited, int cachedTokens) {
+        for (GenerationListener each : all) {
+            each.admitted(waited, cachedTokens);
+        }
+    }
+
+    @Override
+    public void replayed(ReplayReason reason) {
+        for (GenerationListener each : all) {
+            each.replayed(reason);
+        }
+    }
+
+    @Override
     public void timed(long draft, long verify, long host) {
         for (GenerationListener each : all) {
             each.timed(draft, verify, host);
@@ -29,9 +44,9 @@ record JoinedListeners(GenerationListener[] all) implements GenerationListener {
     }
 
     @Override
-    public void cycle(int drafted, int tokens) {
+    public void cycle(int drafted, int depth, int tokens) {
         for (GenerationListener each : all) {
-            each.cycle(drafted, tokens);
+            each.cycle(drafted, depth, tokens);
         }
     }
 

@@ -142,8 +142,17 @@ public interface ModelConfig {
     Duration shutdownTimeout();
 
     /**
+     * How long requests that came before a reload of the model may take to come to their end on the bundle that it replaced;
+     * then those that run end with the reason {@code SHUTDOWN} and what they have, and those that wait are refused. Both
+     * bundles are open meanwhile.
+     */
+    @WithDefault("5m")
+    Duration reloadTimeout();
+
+    /**
      * Whether a request that begins with the same tokens as an earlier one, as the next turn of a chat does, goes on from what
-     * that one left in its slot instead of reading them again. The text is the same either way. Requests of different tenants
+     * that one left in its slot, or from a copy of what it holds while it runs, instead of reading them again. The text is the
+     * same either way. Requests of different tenants
      * ({@code GenerationRequest.forTenant}) never share.
      */
     @WithDefault("true")

@@ -1,5 +1,7 @@
 package io.quarkiverse.eagle.runtime;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -12,10 +14,15 @@ import java.util.function.Supplier;
 
 import javax.net.ssl.SSLContext;
 
+import org.jboss.logging.Logger;
+
 import io.quarkiverse.eagle.InvalidRequestException;
 import io.quarkiverse.eagle.TreeBudget;
 import io.quarkiverse.eagle.bundle.Bundle;
+import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.decode.ModelOptions;
+import io.quarkiverse.eagle.decode.ReloadableModel;
+import io.quarkiverse.eagle.decode.ReplicaStatus;
 import io.quarkiverse.eagle.decode.RequestLimits;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
 import io.quarkiverse.eagle.draft.DrafterProvider;
@@ -36,6 +43,8 @@ import io.quarkus.tls.TlsConfigurationRegistry;
  * change and keeps the sentence of its cause.
  */
 final class ModelOpening {
+
+    private static final Logger LOG = Logger.getLogger(ModelOpening.class);
 
     private final String name;
     private final ModelConfig config;
@@ -59,9 +68,37 @@ final class ModelOpening {
 
     /** @throws ConfigurationException a property is missing or wrong, or what it points to is */
     SpeculativeModel open() {
-        Map<String, Opener> engines = engines();
+        return open(null, configuredEndpoints());
+    }
+
+    /**
+     * Puts the model of a folder in service, with everything else as it was configured when the application started. Where the
+     * model is spread, at the endpoints that serve it now.
+     *
+     * @param bundle null for the configured folder
+     * @throws EngineException it cannot be opened; what served before serves on
+     * @throws IllegalStateException this is no time for a reload
+     */
+    void reload(ReloadableModel model, Path bundle) {
+        long start = System.nanoTime();
+        model.reload(() -> open(bundle, endpointsOf(model.model())), config.reloadTimeout());
+        LOG.infof("Model %s reloaded from %s in %d ms; %d requests end on the bundle before", model.name(),
+                bundle == null ? config.bundle().orElseThrow() : bundle,
+                Duration.ofNanos(System.nanoTime() - start).toMillis(), model.replacedRequests());
+    }
+
+    private List<String> endpointsOf(SpeculativeModel serving) {
+        if (!isSpread()) {
+            return configuredEndpoints();
+        }
+        return serving.replicas().stream().filter(replica -> replica.state() != ReplicaStatus.State.DRAINING)
+                .map(ReplicaStatus::name).toList();
+    }
+
+    private SpeculativeModel open(Path chosen, List<String> endpoints) {
+        Map<String, Opener> engines = engines(endpoints);
         ModelOptions options = options();
-        Path folder = config.bundle().orElseThrow(this::bundleIsNotSet);
+        Path folder = real(chosen != null ? chosen : config.bundle().orElseThrow(this::bundleIsNotSet));
         try {
             Bundle bundle = config.engine() == ModelConfig.EngineKind.TRITON ? Bundle.openText(folder) : Bundle.open(folder);
             Bundle draft = draftBundle(bundle);
@@ -74,30 +111,51 @@ final class ModelOpening {
         } catch (InvalidRequestException e) {
             throw wrong("drafter", e);
         } catch (RuntimeException e) {
-            throw wrong("bundle", e);
+            throw chosen == null ? wrong("bundle", e) : e;
+        }
+    }
+
+    /** Where a link leads now: it may lead elsewhere when the bundle's files are needed again. */
+    private static Path real(Path folder) {
+        if (!Files.exists(folder.resolve(BundleManifest.FILE))) {
+            return folder; // opening it says what is wrong, with the path as it was configured
+        }
+        try {
+            return folder.toRealPath();
+        } catch (IOException e) {
+            return folder;
         }
     }
 
     /**
-     * Lets one more Triton server serve a model that was opened from this configuration, as {@code spread} says.
+     * Lets one more Triton server serve the model in service, as {@code spread} says.
      *
      * @param endpoint as in the property {@code triton.endpoints}
      * @throws ConfigurationException the model is not spread, or the endpoint is none, or serves another bundle
+     * @throws IllegalArgumentException it serves the model already
+     * @throws IllegalStateException a reload is under way, or the model is being closed
      */
-    void addEndpoint(SpeculativeModel model, String endpoint) {
-        if (config.engine() != ModelConfig.EngineKind.TRITON || !config.triton().spread()) {
+    void addEndpoint(ReloadableModel model, String endpoint) {
+        if (!isSpread()) {
             String property = EagleConfig.property(name, "triton.spread");
             throw new ConfigurationException(endpoint + " cannot be added: " + model.name() + " is not spread over endpoints;"
                     + " set " + property + "=true, and the engine to triton", Set.of(property));
         }
         Map.Entry<String, Opener> added = spread(List.of(endpoint), positive("slots", config.slots())).entrySet().iterator()
                 .next();
-        Bundle bundle = Bundle.openText(config.bundle().orElseThrow(this::bundleIsNotSet));
-        if (!bundle.manifest().checksum().equals(model.manifest().checksum())) {
-            throw wrong("bundle", new IllegalStateException("it has changed since " + model.name() + " was opened from it"));
-        }
-        Bundle draft = draftBundle(bundle);
-        model.addReplica(added.getKey(), () -> withDraftModel(bundle, added.getValue().open(bundle), draft));
+        model.change(serving -> {
+            Bundle draft = draftBundle(serving.bundle());
+            serving.addReplica(added.getKey(), () -> withDraftModel(serving.bundle(), added.getValue().open(serving.bundle()),
+                    draft));
+        });
+    }
+
+    private boolean isSpread() {
+        return config.engine() == ModelConfig.EngineKind.TRITON && config.triton().spread();
+    }
+
+    private List<String> configuredEndpoints() {
+        return config.triton().endpoints().orElse(List.of(ModelConfig.TritonConfig.STANDARD_ENDPOINT));
     }
 
     private ModelOptions options() {
@@ -119,11 +177,8 @@ final class ModelOpening {
     }
 
     private RequestLimits limits() {
-        if (config.shutdownTimeout().isNegative()) {
-            String property = EagleConfig.property(name, "shutdown-timeout");
-            throw new ConfigurationException(property + " is " + config.shutdownTimeout() + "; it must not be negative",
-                    Set.of(property));
-        }
+        requireNotNegative("shutdown-timeout", config.shutdownTimeout());
+        requireNotNegative("reload-timeout", config.reloadTimeout());
         return RequestLimits.NONE
                 .withTokens(positive("max-prompt-tokens", config.maxPromptTokens()), positive("max-tokens", config.maxTokens()),
                         positive("default-max-tokens", OptionalInt.of(config.defaultMaxTokens())))
@@ -166,7 +221,7 @@ final class ModelOpening {
     }
 
     /** Checks what the engines are opened with, before anything is opened; one of them per replica, by its name. */
-    private Map<String, Opener> engines() {
+    private Map<String, Opener> engines(List<String> endpoints) {
         int slots = positive("slots", config.slots());
         int threads = positive("threads", config.threads());
         return switch (config.engine()) {
@@ -175,8 +230,6 @@ final class ModelOpening {
                 yield Map.of(SpeculativeModel.FIRST_REPLICA, bundle -> OnnxRuntimeEngines.open(bundle, options));
             }
             case TRITON -> {
-                List<String> endpoints = config.triton().endpoints()
-                        .orElse(List.of(ModelConfig.TritonConfig.STANDARD_ENDPOINT));
                 if (config.triton().spread()) {
                     yield spread(endpoints, slots);
                 }
@@ -251,6 +304,13 @@ final class ModelOpening {
             throw new ConfigurationException(full + " is " + value + "; it must be positive", Set.of(full));
         }
         return value;
+    }
+
+    private void requireNotNegative(String property, Duration value) {
+        if (value.isNegative()) {
+            String full = EagleConfig.property(name, property);
+            throw new ConfigurationException(full + " is " + value + "; it must not be negative", Set.of(full));
+        }
     }
 
     private TreeBudget budget() {

@@ -23,8 +23,8 @@ final class ModelsShutdown implements ShutdownListener {
     @Override
     public void shutdown(ShutdownNotification notification) {
         try {
-            limits.forEach((name, limit) -> models.all().get(name).model().drain(limit));
-            limits.forEach((name, limit) -> models.all().get(name).model().close(limit));
+            limits.forEach((name, limit) -> models.all().get(name).drain(limit));
+            limits.forEach((name, limit) -> models.all().get(name).close(limit));
         } finally {
             notification.done();
         }

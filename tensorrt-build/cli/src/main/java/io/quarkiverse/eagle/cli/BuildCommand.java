@@ -16,6 +16,7 @@ import java.util.stream.Stream;
 import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.graph.DefaultBundle;
+import io.quarkiverse.eagle.graph.checkpoint.Checkpoint;
 import io.quarkiverse.eagle.graph.checkpoint.Eagle3Head;
 import io.quarkiverse.eagle.graph.checkpoint.ModelSource;
 import io.quarkiverse.eagle.graph.model.BundleBuilder;
@@ -58,8 +59,9 @@ final class BuildCommand implements Callable<Integer> {
             + " or tensorrt (default: ${DEFAULT-VALUE}).")
     private Runtime runtime;
 
-    @Option(names = "--precision", paramLabel = "P", converter = ToPrecision.class, description = "int8 or fp32 for"
-            + " onnxruntime (default: int8), fp16 or bf16 for tensorrt (default: fp16).")
+    @Option(names = "--precision", paramLabel = "P", converter = ToPrecision.class, description = "int8 or fp32 for onnxruntime;"
+            + " fp16 or bf16 for tensorrt, and int4-fp16, int4-bf16, fp8-fp16 or fp8-bf16 where the checkpoint brings such weights;"
+            + " auto: int8 for onnxruntime, what the checkpoint has for tensorrt (default: auto).")
     private Precision precision;
 
     @Option(names = "--slots", paramLabel = "N", defaultValue = "4", description = "Sequences that can decode at the same"
@@ -119,7 +121,8 @@ final class BuildCommand implements Callable<Integer> {
                 throw new UsageException("--draft-vocabulary " + draftVocabulary + " needs a head with a"
                         + " token_frequency.json, which ranks the tokens; leave it out, or use 0 for all tokens");
             }
-            GraphOptions options = options(maxLength != null ? maxLength : Math.min(USUAL_LENGTH, positions),
+            GraphOptions options = options(precision(model.checkpoint()),
+                    maxLength != null ? maxLength : Math.min(USUAL_LENGTH, positions),
                     draftVocabulary != null ? draftVocabulary
                             : draftCandidates == null && opened.ranked()
                                     ? Math.min(USUAL_DRAFT_VOCABULARY, model.config().vocabulary())
@@ -132,7 +135,9 @@ final class BuildCommand implements Callable<Integer> {
 
     /** Fails on whatever is wrong with the options themselves, before anything is downloaded. */
     private void check() {
-        options(maxLength != null ? maxLength : USUAL_LENGTH, draftVocabulary != null ? draftVocabulary : 0);
+        Precision any = runtime == Runtime.TENSORRT ? Precision.FP16 : Precision.INT8;
+        options(precision != null ? precision : any, maxLength != null ? maxLength : USUAL_LENGTH,
+                draftVocabulary != null ? draftVocabulary : 0);
         if (heads.isEmpty() && draftVocabulary != null) {
             throw new UsageException("--draft-vocabulary says what a draft head may propose; add --head or leave it out");
         }
@@ -155,8 +160,14 @@ final class BuildCommand implements Callable<Integer> {
         }
     }
 
-    private GraphOptions options(int length, int vocabulary) {
-        Precision chosen = precision != null ? precision : runtime == Runtime.TENSORRT ? Precision.FP16 : Precision.INT8;
+    private Precision precision(Checkpoint opened) {
+        if (precision != null) {
+            return precision;
+        }
+        return runtime == Runtime.TENSORRT ? Precision.of(opened) : Precision.INT8;
+    }
+
+    private GraphOptions options(Precision chosen, int length, int vocabulary) {
         try {
             return new GraphOptions(runtime, chosen, update, slots, length, vocabulary, draftCandidates);
         } catch (IllegalArgumentException e) {
@@ -197,7 +208,7 @@ final class BuildCommand implements Callable<Integer> {
     static final class ToPrecision implements ITypeConverter<Precision> {
         @Override
         public Precision convert(String given) {
-            return choose(Precision.values(), Precision::text, given);
+            return given.equalsIgnoreCase("auto") ? null : choose(Precision.values(), Precision::text, given);
         }
     }
 

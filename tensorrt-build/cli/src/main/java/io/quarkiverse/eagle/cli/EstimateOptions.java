@@ -22,9 +22,9 @@ final class EstimateOptions {
             + " llama3-8b, vicuna-7b, vicuna-13b, qwen2-7b or smollm2-135m.")
     String like;
 
-    @Option(names = "--weight-bits", paramLabel = "N", defaultValue = "16", description = "16, or 8 and 4 to see what quantised"
-            + " weights would bring (default: ${DEFAULT-VALUE}).")
-    int weightBits;
+    @Option(names = "--weight-bits", paramLabel = "N", description = "Bits of a weight in the target's layers: 16, 8 for fp8, 4 for"
+            + " int4 (default: the bundle's, or 16).")
+    Integer weightBits;
 
     @Option(names = "--slots", paramLabel = "N", description = "Sequences that decode at the same time (default: the bundle's,"
             + " or 4).")

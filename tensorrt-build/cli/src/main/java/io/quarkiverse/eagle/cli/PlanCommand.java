@@ -30,6 +30,7 @@ final class PlanCommand implements Callable<Integer> {
 
     private static final int USUAL_SLOTS = 4;
     private static final int USUAL_LENGTH = 2048;
+    private static final int PLAIN_BITS = 16;
 
     private final Terminal terminal;
 
@@ -110,7 +111,9 @@ final class PlanCommand implements Callable<Integer> {
         }
         try {
             Workload plain = bundle != null ? Workload.of(Bundle.openUnverified(bundle).manifest(), estimate.weightBits)
-                    : Workload.of(KnownModel.of(estimate.like).model(), estimate.weightBits, USUAL_SLOTS, USUAL_LENGTH);
+                    : Workload.of(KnownModel.of(estimate.like).model(),
+                            estimate.weightBits != null ? estimate.weightBits : PLAIN_BITS,
+                            USUAL_SLOTS, USUAL_LENGTH);
             int length = estimate.maxLength != null ? estimate.maxLength : plain.maxLength();
             return new Workload(plain.model(), plain.weightBits(), estimate.slots != null ? estimate.slots : plain.slots(),
                     length, Math.min(plain.context(), length), plain.draftVocabulary(), plain.maxRows(), plain.functional());

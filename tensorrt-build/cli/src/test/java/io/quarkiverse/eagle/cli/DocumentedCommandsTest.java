@@ -8,67 +8,99 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 import picocli.CommandLine;
 
-/** Every command line that the documentation shows is one that the commands understand. */
+/**
+ * Every command line that the documentation shows is one that the commands understand, and those of the guides do something.
+ */
 class DocumentedCommandsTest {
 
-    private static final String PROGRAM = "./eagle ";
-    private static final Pattern WORD = Pattern.compile("\"([^\"]*)\"|'([^']*)'|(\\S+)");
+    /** What guides show and cannot be run here: for checkpoints of the reader's, for a GPU, for a server. */
+    private static final Pattern ELSEWHERE = Pattern.compile("hf:ORG/|eagle plan bundle |--triton ");
+    private static final Pattern LINK = Pattern.compile("(?<!!)\\[[^\\]]*]\\(([^)\\s:]+)\\)");
+    private static final Pattern HEADING = Pattern.compile("(?m)^#+ (.+)$");
+    private static final Pattern ANCHOR = Pattern.compile("(?:id|name)=\"([^\"]+)\"");
 
-    private record Shown(Path page, String command) {
-    }
+    @TempDir
+    Path folder;
 
     @Test
     void commandsInTheDocumentationAreUnderstood() throws IOException {
-        List<Shown> shown = shown();
+        List<ShownCommand> shown = new ArrayList<>();
+        for (Path page : ShownCommand.pages()) {
+            shown.addAll(ShownCommand.of(page));
+        }
         assertThat(shown).hasSizeGreaterThan(15);
-        assertThat(shown).allSatisfy(command -> assertThatCode(() -> parse(command.command())).doesNotThrowAnyException());
+        assertThat(shown).allSatisfy(command -> assertThatCode(() -> parse(command)).doesNotThrowAnyException());
     }
 
-    private static void parse(String command) {
+    private static void parse(ShownCommand command) {
         CommandLine line = EagleCommand.commandLine(new EagleCommand(), Terminal.ofProcess());
-        Matcher words = WORD.matcher(command.substring(PROGRAM.length()));
+        line.parseArgs(command.arguments().toArray(String[]::new));
+    }
+
+    /** In the guides' order, for some use what an earlier one has made. */
+    @Test
+    void commandsOfTheGuidesWork() throws IOException {
+        int ran = 0;
+        for (Path page : ShownCommand.pages()) {
+            for (ShownCommand command : page.getParent().endsWith("guides") ? ShownCommand.of(page)
+                    : List.<ShownCommand> of()) {
+                if (!ELSEWHERE.matcher(command.line()).find()) {
+                    CommandRun run = CommandRun.eagle(arguments(command));
+                    assertThat(run.status()).as("%s in %s says %s%s", command.line(), page, run.out(), run.err()).isZero();
+                    assertThat(run.out() + run.err()).as(command.line()).isNotBlank();
+                    ran++;
+                }
+            }
+        }
+        assertThat(ran).isGreaterThan(7);
+    }
+
+    /** The folders that guides write to are elsewhere here, and benchmarks are short. */
+    private String[] arguments(ShownCommand command) {
         List<String> arguments = new ArrayList<>();
-        while (words.find() && !words.group().equals("|") && !words.group().equals(">")) {
-            arguments.add(words.group(1) != null ? words.group(1) : words.group(2) != null ? words.group(2) : words.group(3));
+        for (String shown : command.arguments()) {
+            arguments
+                    .add(shown.matches("my-bundle|report|repository") && !arguments.isEmpty() ? folder.resolve(shown).toString()
+                            : shown.startsWith("triton-models/") ? ShownCommand.root().resolve(shown).toString() : shown);
         }
-        line.parseArgs(arguments.toArray(String[]::new));
+        if (arguments.get(0).equals("bench")) {
+            arguments.addAll(List.of("--limit", "1", "--max-tokens", "4"));
+        }
+        return arguments.toArray(String[]::new);
     }
 
-    /** Commands of the shell blocks, and those in the text that are in backquotes. */
-    private static List<Shown> shown() throws IOException {
-        List<Shown> shown = new ArrayList<>();
-        for (Path page : pages()) {
-            String text = Files.readString(page).replace("\\\n", " ");
-            Matcher blocks = Pattern.compile("(?s)```shell\n(.*?)```").matcher(text);
-            while (blocks.find()) {
-                blocks.group(1).lines().filter(line -> line.startsWith(PROGRAM))
-                        .forEach(line -> shown.add(new Shown(page, line.replaceFirst("\\s+#.*", ""))));
-            }
-            Matcher inline = Pattern.compile("(?s)(?<!`)`(\\./eagle [^`]*)`").matcher(blocks.replaceAll(""));
-            while (inline.find()) {
-                shown.add(new Shown(page, inline.group(1).replace('\n', ' ')));
+    @Test
+    void linksInTheDocumentationLeadSomewhere() throws IOException {
+        List<String> broken = new ArrayList<>();
+        for (Path page : ShownCommand.pages()) {
+            Matcher links = LINK.matcher(Files.readString(page));
+            while (links.find()) {
+                String[] parts = links.group(1).split("#", 2);
+                Path target = parts[0].isEmpty() ? page : page.getParent().resolve(parts[0]).normalize();
+                if (!Files.exists(target) || parts.length > 1 && !anchors(target).contains(parts[1])) {
+                    broken.add(page + ": " + links.group(1));
+                }
             }
         }
-        return shown;
+        assertThat(broken).isEmpty();
     }
 
-    private static List<Path> pages() throws IOException {
-        Path root = Path.of("").toAbsolutePath();
-        while (!Files.isDirectory(root.resolve("quarkus-extension"))) {
-            root = root.getParent();
-        }
-        List<Path> pages = new ArrayList<>(List.of(root.resolve("README.md")));
-        try (Stream<Path> files = Files.walk(root.resolve("docs"))) {
-            files.filter(file -> file.toString().endsWith(".md")).forEach(pages::add);
-        }
-        return pages;
+    /** Headings, as GitHub names them in links, and what a page names itself. */
+    private static List<String> anchors(Path page) throws IOException {
+        String text = Files.readString(page);
+        return Stream.concat(
+                HEADING.matcher(text).results().map(heading -> heading.group(1).toLowerCase(Locale.ROOT)
+                        .replaceAll("[^\\p{L}\\p{N} _-]", "").replace(' ', '-')),
+                ANCHOR.matcher(text).results().map(anchor -> anchor.group(1))).toList();
     }
 }

@@ -52,6 +52,7 @@ class EagleCommandTest {
             "build --out x | --checkpoint",
             "build --checkpoint x --out y --precision int3 | \"int3\" is not one of int8, fp32, fp16, bf16",
             "build --checkpoint x --out y --for tensorrt --precision int8 | use fp16 or bf16",
+            "build --checkpoint x --out y --precision fp8-fp16 | no fp8-fp16 attention; use int8 or fp32, which read quantised",
             "build --checkpoint x --out y --slots 0 | slots is 0",
             "build --checkpoint x --out y --draft-vocabulary 100 | add --head",
             "build --checkpoint x --out . | exists already",

@@ -84,6 +84,7 @@ class PlanCommandTest {
             "--estimate --gpu h100 | give one of them",
             "--estimate --gpu h100 --like eliza | \"eliza\" is not one of llama2-7b",
             "--estimate --gpu h100 --like llama2-7b --weight-bits 3 | weight bits are 3",
+            "--estimate --gpu a100 --like llama2-7b --weight-bits 8 | cannot multiply 8-bit floating-point numbers",
             "--estimate --gpu h100 --like llama2-7b --tau 0.5 | --tau is 0.5",
             "--estimate --gpu h100 --like llama2-7b --gpus 0 | there are 0 GPUs",
     })

@@ -25,8 +25,12 @@ public final class PlannedBundle {
     private final Bundle source;
     private final PlanOptions options;
 
+    /** Ada, the first GPUs that multiply 8-bit floating-point numbers. */
+    private static final double FP8_CAPABILITY = 8.9;
+
     /**
-     * @throws PlanException when the bundle's graphs are not made for TensorRT
+     * @throws PlanException when the bundle's graphs are not made for TensorRT, or not for all GPUs that the plans are to run
+     *         on
      */
     public PlannedBundle(Bundle source, PlanOptions options) {
         BundleManifest manifest = source.manifest();
@@ -34,8 +38,28 @@ public final class PlannedBundle {
             throw new PlanException(source.folder() + " is made for " + manifest.target() + " in " + manifest.precision()
                     + "; TensorRT needs one built with: eagle build --for tensorrt --precision fp16 …");
         }
+        if (hasFloat8(manifest) && options.hardware() == PlanOptions.Hardware.AMPERE_PLUS) {
+            throw new PlanException(
+                    source.folder() + " is made in " + manifest.precision() + ", which GPUs before Ada and Hopper"
+                            + " cannot multiply; use --hardware same-gpu or same-compute-capability");
+        }
         this.source = source;
         this.options = options;
+    }
+
+    private static boolean hasFloat8(BundleManifest manifest) {
+        return manifest.precision().startsWith("fp8");
+    }
+
+    private void requireArithmetic(PlanCompiler.Machine machine) {
+        String precision = source.manifest().precision();
+        if (hasFloat8(source.manifest()) && Double.parseDouble(machine.computeCapability()) < FP8_CAPABILITY) {
+            throw new PlanException(source.folder() + " is made in " + precision + ", but " + machine.gpu()
+                    + " (compute capability " + machine.computeCapability() + ") cannot multiply 8-bit floating-point numbers,"
+                    + " for which " + FP8_CAPABILITY
+                    + " is needed; build the bundle from an int4 checkpoint, or with --precision "
+                    + precision.substring(precision.indexOf('-') + 1));
+        }
     }
 
     /** The graphs to compile: the target, and the draft when there is one. */
@@ -60,6 +84,7 @@ public final class PlannedBundle {
         if (Files.exists(out)) {
             throw new PlanException(out + " exists already; remove it or choose another folder");
         }
+        requireArithmetic(compiler.machine());
         Path whole = out.toAbsolutePath();
         Path work = whole.resolveSibling("." + whole.getFileName() + "-" + UUID.randomUUID());
         try {

@@ -28,14 +28,20 @@ class PlannedBundleTest {
     private static final class WritesDown implements PlanCompiler {
 
         private final String refused;
+        private final String computeCapability;
 
         WritesDown(String refused) {
+            this(refused, "9.0");
+        }
+
+        WritesDown(String refused, String computeCapability) {
             this.refused = refused;
+            this.computeCapability = computeCapability;
         }
 
         @Override
         public Machine machine() {
-            return new Machine("11.2.0", "Some GPU", "9.0");
+            return new Machine("11.2.0", "Some GPU", computeCapability);
         }
 
         @Override
@@ -108,6 +114,21 @@ class PlannedBundleTest {
         assertThatThrownBy(() -> new PlannedBundle(forGpu, PlanOptions.defaults()).write(folder.resolve("cpu"),
                 new WritesDown("nothing"), plan -> {
                 })).isInstanceOf(PlanException.class).hasMessageContaining("exists already");
+    }
+
+    @Test
+    void refusesEightBitFloatsOnGpusThatCannotMultiplyThem() throws IOException {
+        Bundle source = TinyBundle.write(folder.resolve("source"), "tensorrt", "fp8-bf16", false);
+        PlannedBundle planned = new PlannedBundle(source, PlanOptions.defaults());
+        assertThatThrownBy(() -> planned.write(folder.resolve("planned"), new WritesDown("nothing", "8.6"), plan -> {
+        })).isInstanceOf(PlanException.class).hasMessageContainingAll("fp8-bf16", "compute capability 8.6", "8.9 is needed",
+                "--precision bf16");
+        planned.write(folder.resolve("planned"), new WritesDown("nothing", "8.9"), plan -> {
+        });
+        assertThat(Bundle.open(folder.resolve("planned")).manifest().precision()).isEqualTo("fp8-bf16");
+        PlanOptions wide = new PlanOptions(3, 0, false, PlanOptions.Hardware.AMPERE_PLUS, null, PlanOptions.Profiles.COVERING);
+        assertThatThrownBy(() -> new PlannedBundle(source, wide)).isInstanceOf(PlanException.class)
+                .hasMessageContaining("same-compute-capability");
     }
 
     @Test

@@ -67,7 +67,7 @@ final class ChatRequests {
         options = options.withPenalties(repetition, orElse(parameters.presencePenalty(), options.presencePenalty()),
                 orElse(parameters.frequencyPenalty(), options.frequencyPenalty()));
         return options.withMinP(orElse(own.minP(), options.minP())).withSeed(own.seed()).withDrafter(own.drafter())
-                .withDeadline(own.timeout());
+                .withAcceptance(own.acceptance()).withDeadline(own.timeout());
     }
 
     private static double orElse(Double value, double otherwise) {
@@ -86,7 +86,7 @@ final class ChatRequests {
                     answer.toolExecutionRequests().stream().map(ResponseForms::call).toList());
         }
         if (message instanceof ToolExecutionResultMessage result) {
-            return io.quarkiverse.eagle.ChatMessage.tool(text(result.contents()));
+            return io.quarkiverse.eagle.ChatMessage.tool(text(result.contents()), result.id());
         }
         throw new UnsupportedFeatureException("a message of type " + message.type()
                 + " is not supported by the provider eagle; it takes system, user, AI and tool result messages of text");

@@ -5,6 +5,7 @@ import java.util.Objects;
 
 import dev.langchain4j.model.chat.request.ChatRequestParameters;
 import dev.langchain4j.model.chat.request.DefaultChatRequestParameters;
+import io.quarkiverse.eagle.Acceptance;
 import io.quarkiverse.eagle.GenerationOptions;
 
 /** LangChain4j's parameters of a request, and those that only these models have; what is null is left to the defaults. */
@@ -17,6 +18,7 @@ public final class EagleChatRequestParameters extends DefaultChatRequestParamete
     private final Double minP;
     private final Double repetitionPenalty;
     private final String drafter;
+    private final Acceptance acceptance;
     private final Duration timeout;
 
     private EagleChatRequestParameters(Builder builder) {
@@ -25,6 +27,7 @@ public final class EagleChatRequestParameters extends DefaultChatRequestParamete
         this.minP = builder.minP;
         this.repetitionPenalty = builder.repetitionPenalty;
         this.drafter = builder.drafter;
+        this.acceptance = builder.acceptance;
         this.timeout = builder.timeout;
     }
 
@@ -52,6 +55,11 @@ public final class EagleChatRequestParameters extends DefaultChatRequestParamete
         return drafter;
     }
 
+    /** As {@link GenerationOptions#acceptance}. */
+    public Acceptance acceptance() {
+        return acceptance;
+    }
+
     /** As {@link GenerationOptions#deadline}. */
     public Duration timeout() {
         return timeout;
@@ -71,18 +79,19 @@ public final class EagleChatRequestParameters extends DefaultChatRequestParamete
     public boolean equals(Object other) {
         return super.equals(other) && other instanceof EagleChatRequestParameters that && Objects.equals(seed, that.seed)
                 && Objects.equals(minP, that.minP) && Objects.equals(repetitionPenalty, that.repetitionPenalty)
-                && Objects.equals(drafter, that.drafter) && Objects.equals(timeout, that.timeout);
+                && Objects.equals(drafter, that.drafter) && acceptance == that.acceptance
+                && Objects.equals(timeout, that.timeout);
     }
 
     @Override
     public int hashCode() {
-        return Objects.hash(super.hashCode(), seed, minP, repetitionPenalty, drafter, timeout);
+        return Objects.hash(super.hashCode(), seed, minP, repetitionPenalty, drafter, acceptance, timeout);
     }
 
     @Override
     public String toString() {
         return super.toString() + "[seed=" + seed + ", minP=" + minP + ", repetitionPenalty=" + repetitionPenalty
-                + ", drafter=" + drafter + ", timeout=" + timeout + "]";
+                + ", drafter=" + drafter + ", acceptance=" + acceptance + ", timeout=" + timeout + "]";
     }
 
     /** Builds parameters. */
@@ -92,6 +101,7 @@ public final class EagleChatRequestParameters extends DefaultChatRequestParamete
         private Double minP;
         private Double repetitionPenalty;
         private String drafter;
+        private Acceptance acceptance;
         private Duration timeout;
 
         private Builder() {
@@ -105,6 +115,7 @@ public final class EagleChatRequestParameters extends DefaultChatRequestParamete
                 minP = eagle.minP != null ? eagle.minP : minP;
                 repetitionPenalty = eagle.repetitionPenalty != null ? eagle.repetitionPenalty : repetitionPenalty;
                 drafter = eagle.drafter != null ? eagle.drafter : drafter;
+                acceptance = eagle.acceptance != null ? eagle.acceptance : acceptance;
                 timeout = eagle.timeout != null ? eagle.timeout : timeout;
             }
             return this;
@@ -127,6 +138,11 @@ public final class EagleChatRequestParameters extends DefaultChatRequestParamete
 
         public Builder drafter(String value) {
             this.drafter = value;
+            return this;
+        }
+
+        public Builder acceptance(Acceptance value) {
+            this.acceptance = value;
             return this;
         }
 

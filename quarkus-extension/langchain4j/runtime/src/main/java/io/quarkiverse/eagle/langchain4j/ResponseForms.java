@@ -48,7 +48,7 @@ final class ResponseForms {
 
     static ToolCall call(ToolExecutionRequest request) {
         return new ToolCall(request.name(), request.arguments() == null || request.arguments().isBlank() ? "{}"
-                : request.arguments());
+                : request.arguments(), request.id());
     }
 
     private static String schema(JsonSchemaElement element) {

@@ -72,7 +72,7 @@ final class AnswerJson {
     }
 
     private SpeculativeModel model() {
-        return call.model().model().model();
+        return call.model().model();
     }
 
     private ObjectNode envelope(String object) {

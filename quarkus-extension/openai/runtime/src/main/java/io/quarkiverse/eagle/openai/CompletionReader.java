@@ -9,6 +9,7 @@ import java.util.function.UnaryOperator;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.BooleanNode;
 
+import io.quarkiverse.eagle.Acceptance;
 import io.quarkiverse.eagle.GenerationOptions;
 import io.quarkiverse.eagle.GenerationRequest;
 import io.quarkiverse.eagle.InvalidRequestException;
@@ -46,10 +47,11 @@ final class CompletionReader {
         List<GenerationRequest> asked = form == AnswerForm.CHAT ? List.of(prompts.messages(fields)) : prompts.prompts(fields);
         int copies = copies(fields, asked.size());
         int logprobs = logprobs(fields, form);
-        GenerationOptions options = options(fields, logprobs, model.model().model().limits().tokens());
+        GenerationOptions options = options(fields, logprobs, model.model().limits().tokens());
         Priority priority = priority(fields);
         ToolUse tools = form == AnswerForm.CHAT ? ToolReader.read(fields) : null;
-        requireFormat(model.model().model(), options, tools);
+        requireFormat(model.model(), options, tools);
+        requireAcceptance(model.model(), options, tools);
         List<GenerationRequest> choices = new ArrayList<>();
         int promptTokens = 0;
         for (GenerationRequest prompt : asked) {
@@ -86,6 +88,14 @@ final class CompletionReader {
         } catch (InvalidRequestException e) {
             throw RequestError.wrong(options.format() instanceof ResponseFormat.Text ? "tools" : "response_format",
                     e.getMessage());
+        }
+    }
+
+    private static void requireAcceptance(SpeculativeModel model, GenerationOptions options, ToolUse tools) {
+        try {
+            model.requireAcceptance(GenerationRequest.tokens().with(options).withTools(tools));
+        } catch (InvalidRequestException e) {
+            throw RequestError.wrong("acceptance", e.getMessage());
         }
     }
 
@@ -145,6 +155,7 @@ final class CompletionReader {
         options.set("seed", o -> o.withSeed(fields.longInteger("seed")));
         options.set("stop", o -> o.withStop(stops(fields)));
         options.set("drafter", o -> o.withDrafter(fields.text("drafter")));
+        options.set("acceptance", o -> o.withAcceptance(acceptance(fields)));
         options.set("response_format", o -> o.withFormat(FormatReader.read(fields)));
         options.set("deadline", o -> o.withDeadline(deadline(fields)));
         // The chosen token's own log-probability comes with at least one alternative.
@@ -163,6 +174,19 @@ final class CompletionReader {
             }
         }
         throw RequestError.wrong("priority", "priority is \"" + asked + "\"; it must be low, normal or high");
+    }
+
+    private static Acceptance acceptance(Fields fields) {
+        String asked = fields.text("acceptance");
+        if (asked == null) {
+            return null;
+        }
+        return switch (asked) {
+            case "coupled" -> Acceptance.COUPLED;
+            case "rejection" -> Acceptance.REJECTION;
+            default -> throw RequestError.wrong("acceptance",
+                    "acceptance is \"" + asked + "\"; it must be coupled or rejection");
+        };
     }
 
     private static Priority lower(Priority one, Priority other) {

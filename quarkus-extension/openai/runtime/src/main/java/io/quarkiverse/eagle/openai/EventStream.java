@@ -53,7 +53,7 @@ final class EventStream {
             response.drainHandler(drained -> choices.forEach(Choice::ask));
         });
         for (Choice choice : choices) {
-            call.model().model().stream(call.choices().get(choice.index)).subscribe(choice);
+            call.model().stream(call.choices().get(choice.index)).subscribe(choice);
         }
     }
 

@@ -24,7 +24,7 @@ final class Logprobs {
 
     Logprobs(CompletionCall call) {
         this.form = call.form();
-        this.model = call.model().model().model();
+        this.model = call.model().model();
         this.alternatives = call.logprobs();
     }
 

@@ -5,9 +5,14 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
+import io.quarkiverse.eagle.GeneratedToken;
+import io.quarkiverse.eagle.GenerationRequest;
+import io.quarkiverse.eagle.decode.ReloadableModel;
+import io.quarkiverse.eagle.decode.SpeculativeModel;
 import io.quarkiverse.eagle.runtime.EagleConfig;
 import io.quarkiverse.eagle.runtime.OpenModels;
 import io.quarkiverse.eagle.runtime.ServedModel;
+import io.smallrye.mutiny.Multi;
 
 /**
  * The models by the names that requests use: {@code default} for the unnamed one, the configured name for others. A bundle's
@@ -39,12 +44,12 @@ final class ModelDirectory {
         }
         ServedModel model = models.get(name);
         if (model != null) {
-            return new Entry(name, model);
+            return new Entry(name, model, model.edition());
         }
         List<Entry> byBundle = new ArrayList<>();
         models.forEach((key, value) -> {
             if (value.name().equals(name)) {
-                byBundle.add(new Entry(name, value));
+                byBundle.add(new Entry(name, value, value.edition()));
             }
         });
         if (byBundle.size() != 1) {
@@ -53,7 +58,19 @@ final class ModelDirectory {
         return byBundle.get(0);
     }
 
-    /** A model under the name that it was asked for by. */
-    record Entry(String name, ServedModel model) {
+    /**
+     * A model under the name that it was asked for by.
+     *
+     * @param edition the bundle that it served when it was asked: a request is read, answered and written with one
+     */
+    record Entry(String name, ServedModel served, ReloadableModel.Edition edition) {
+
+        SpeculativeModel model() {
+            return edition.model();
+        }
+
+        Multi<GeneratedToken> stream(GenerationRequest request) {
+            return served.stream(request, null, edition);
+        }
     }
 }

@@ -74,7 +74,7 @@ public final class OpenAiEndpoints {
             GenerationRequest prompt = fields.has("messages") ? prompts.messages(fields) : prompts.prompts(fields).get(0);
             int[] ids = prompts.tokens(prompt, model.model());
             ObjectNode answer = JsonNodeFactory.instance.objectNode().put("model", model.name()).put("count", ids.length)
-                    .put("max_model_len", model.model().model().manifest().maxLength());
+                    .put("max_model_len", model.model().manifest().maxLength());
             ArrayNode tokens = answer.putArray("tokens");
             for (int id : ids) {
                 tokens.add(id);

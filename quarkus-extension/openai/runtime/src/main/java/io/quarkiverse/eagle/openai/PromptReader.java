@@ -10,7 +10,7 @@ import io.quarkiverse.eagle.ChatMessage;
 import io.quarkiverse.eagle.GenerationRequest;
 import io.quarkiverse.eagle.InvalidRequestException;
 import io.quarkiverse.eagle.ToolCall;
-import io.quarkiverse.eagle.runtime.ServedModel;
+import io.quarkiverse.eagle.decode.SpeculativeModel;
 
 /** Reads what is to be continued: the messages of a chat, or prompts of text or token ids. */
 final class PromptReader {
@@ -59,7 +59,8 @@ final class PromptReader {
                     + "; it must be system, developer, user, assistant or tool");
         }
         List<ToolCall> calls = known.equals("assistant") ? ToolReader.calls(fields) : List.of();
-        return new ChatMessage(known, calls.isEmpty() || fields.has("content") ? content(fields) : "", calls);
+        return new ChatMessage(known, calls.isEmpty() || fields.has("content") ? content(fields) : "", calls,
+                known.equals("tool") ? fields.text("tool_call_id") : null);
     }
 
     private static String content(Fields message) {
@@ -123,10 +124,10 @@ final class PromptReader {
     }
 
     /** The token ids of a prompt; refuses one that the model cannot take. */
-    int[] tokens(GenerationRequest prompt, ServedModel model) {
+    int[] tokens(GenerationRequest prompt, SpeculativeModel model) {
         String field = prompt.messages() != null ? "messages" : "prompt";
         try {
-            return model.model().promptIds(prompt);
+            return model.promptIds(prompt);
         } catch (InvalidRequestException e) {
             throw e.getMessage().startsWith("the prompt has ") ? RequestError.promptTooLong(field, e.getMessage())
                     : RequestError.wrong(field, e.getMessage());

@@ -60,7 +60,8 @@ final class ToolReader {
         for (int i = 0; list != null && i < list.size(); i++) {
             Fields function = function(list.get(i), message.name("tool_calls") + "[" + i + "]");
             String arguments = function.text("arguments");
-            calls.add(new ToolCall(name(function), arguments == null || arguments.isBlank() ? "{}" : arguments));
+            calls.add(new ToolCall(name(function), arguments == null || arguments.isBlank() ? "{}" : arguments,
+                    new Fields(list.get(i), message.name("tool_calls") + "[" + i + "].").text("id")));
         }
         return calls;
     }

@@ -32,7 +32,7 @@ final class WholeAnswer {
 
     void start() {
         List<Uni<List<GeneratedToken>>> answers = call.choices().stream()
-                .map(choice -> call.model().model().stream(choice).collect().asList()).toList();
+                .map(choice -> call.model().stream(choice).collect().asList()).toList();
         Cancellable running = Uni.join().all(answers).andFailFast().map(this::document).subscribe().with(
                 document -> context.runOnContext(ready -> Responses.json(response, 200, document)),
                 failure -> context.runOnContext(failed -> Responses.fail(response, failure)));

@@ -13,7 +13,7 @@ final class BudgetCounts implements GenerationListener {
     private final AtomicLongArray cycles = new AtomicLongArray(DraftTree.MAX_NODES + 1);
 
     @Override
-    public void cycle(int drafted, int tokens) {
+    public void cycle(int drafted, int depth, int tokens) {
         cycles.incrementAndGet(drafted);
     }
 

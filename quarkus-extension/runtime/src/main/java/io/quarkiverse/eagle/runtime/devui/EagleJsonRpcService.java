@@ -10,6 +10,7 @@ import jakarta.enterprise.event.Observes;
 import io.quarkiverse.eagle.GenerationOptions;
 import io.quarkiverse.eagle.GenerationRequest;
 import io.quarkiverse.eagle.TreeBudget;
+import io.quarkiverse.eagle.decode.ReloadableModel;
 import io.quarkiverse.eagle.runtime.EagleConfig;
 import io.quarkiverse.eagle.runtime.OpenModels;
 import io.quarkiverse.eagle.runtime.ServedModel;
@@ -69,11 +70,12 @@ public class EagleJsonRpcService {
     public Multi<ShownStep> generate(String model, String prompt, String drafter, int nodes, int maxTokens) {
         return Multi.createFrom().deferred(() -> {
             ServedModel served = models.get(model);
-            WatchedGeneration watched = new WatchedGeneration(token -> served.model().text(token));
+            ReloadableModel.Edition edition = served.edition();
+            WatchedGeneration watched = new WatchedGeneration(token -> edition.model().text(token));
             GenerationOptions options = GenerationOptions.defaults().withMaxTokens(maxTokens)
                     .withDrafter(drafter == null || drafter.isEmpty() ? null : drafter)
                     .withBudget(nodes == 0 ? null : new TreeBudget(nodes, TOP_K, DEPTH));
-            return served.stream(GenerationRequest.chat(prompt).with(options), watched).map(watched::step);
+            return served.stream(GenerationRequest.chat(prompt).with(options), watched, edition).map(watched::step);
         }).onFailure().recoverWithItem(ShownStep::failed);
     }
 }

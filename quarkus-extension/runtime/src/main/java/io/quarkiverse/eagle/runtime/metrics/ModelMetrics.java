@@ -13,7 +13,7 @@ public class ModelMetrics {
 
     void meter(@Observes StartupEvent start, OpenModels models, MeterRegistry registry) {
         models.all().forEach((name, model) -> {
-            ModelMeters meters = new ModelMeters(name, model.model(), registry);
+            ModelMeters meters = new ModelMeters(name, model, registry);
             model.listen((id, request) -> meters);
         });
     }

@@ -40,7 +40,7 @@ final class GenerationSpan implements GenerationListener {
     }
 
     @Override
-    public void cycle(int nodes, int brought) {
+    public void cycle(int nodes, int depth, int brought) {
         drafted += nodes;
         if (times.cycles() <= tracing.cycleEvents()) {
             span.addEvent(SpanAttributes.CYCLE, Attributes.of(SpanAttributes.CYCLE_NODES, (long) nodes,

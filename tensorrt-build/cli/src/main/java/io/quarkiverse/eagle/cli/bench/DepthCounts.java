@@ -20,10 +20,7 @@ final class DepthCounts implements CycleListener {
 
     @Override
     public void verified(int root, DraftTree tree, int[] acceptedNodes, int[] emitted, int emittedCount) {
-        int deepest = 0;
-        for (int node = 0; node < tree.size(); node++) {
-            deepest = Math.max(deepest, tree.depth(node));
-        }
+        int deepest = tree.deepest();
         for (int depth = 0; depth < Math.min(deepest, DEEPEST); depth++) {
             offered[depth]++;
         }

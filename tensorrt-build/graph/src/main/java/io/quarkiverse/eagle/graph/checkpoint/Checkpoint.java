@@ -1,6 +1,7 @@
 package io.quarkiverse.eagle.graph.checkpoint;
 
 import java.io.Closeable;
+import java.nio.ByteBuffer;
 import java.util.Map;
 
 /**
@@ -36,6 +37,23 @@ public interface Checkpoint extends Closeable {
     default long[] readIntegers(String name) {
         throw new CheckpointException(source() + ": tensor " + name + " has type " + tensor(name).type()
                 + ", which cannot be read as integers");
+    }
+
+    /**
+     * Fills a buffer with a tensor's bytes as they are stored, row-major and little-endian.
+     *
+     * @param name tensor name
+     * @param firstByte first byte of the tensor to read
+     * @throws CheckpointException when the tensor is missing, the run lies outside of it, or the file is truncated
+     */
+    default void readStored(String name, long firstByte, ByteBuffer into) {
+        throw new CheckpointException(source() + ": tensor " + name + " has type " + tensor(name).type()
+                + ", which cannot be read as it is stored");
+    }
+
+    /** The quantised form of a matrix, null when it has none. */
+    default QuantizedMatrix quantized(String name) {
+        return null;
     }
 
     /** The tensor's description. */

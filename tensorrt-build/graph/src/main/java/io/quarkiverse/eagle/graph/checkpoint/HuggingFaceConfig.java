@@ -22,7 +22,19 @@ final class HuggingFaceConfig {
         this.generation = generation;
     }
 
+    /** A model whose weights are not quantised. */
     static ModelConfig read(Path folder) {
+        ModelConfig config = readAny(folder);
+        if (!(Quantization.read(folder) instanceof Quantization.None)) {
+            throw new CheckpointException(
+                    folder.resolve("config.json") + ", or hf_quant_config.json beside it, describes quantised"
+                            + " weights; use the full-precision form of a draft head");
+        }
+        return config;
+    }
+
+    /** A model in whatever form its weights are. */
+    static ModelConfig readAny(Path folder) {
         Path file = folder.resolve("config.json");
         if (!Files.isRegularFile(file)) {
             throw new CheckpointException(file + " does not exist; a model needs its config.json beside its weights");
@@ -37,10 +49,6 @@ final class HuggingFaceConfig {
         refuse("partial_rotary_factor", config.number("partial_rotary_factor", 1), 1.0);
         refuse("mlp_bias", config.flag("mlp_bias", false), false);
         refuseWindow(family);
-        if (config.has("quantization_config")) {
-            throw new CheckpointException(config.path() + " describes quantised weights (quantization_config)"
-                    + "; use the model's full-precision form");
-        }
         int hidden = config.size("hidden_size");
         int heads = config.size("num_attention_heads");
         return new ModelConfig(family,

@@ -47,7 +47,8 @@ public final class HuggingFaceModel implements ModelSource {
         Path folder = WeightFiles.folder(folderOrFile);
         Checkpoint checkpoint = WeightFiles.open(folderOrFile);
         try {
-            ModelConfig config = HuggingFaceConfig.read(folder);
+            ModelConfig config = HuggingFaceConfig.readAny(folder);
+            checkpoint = QuantizedCheckpoint.of(checkpoint, Quantization.read(folder), config.qkvBias());
             DecoderTensors.ofTarget(config).check(checkpoint, "model.");
             return new HuggingFaceModel(name, folder, config, checkpoint);
         } catch (RuntimeException e) {

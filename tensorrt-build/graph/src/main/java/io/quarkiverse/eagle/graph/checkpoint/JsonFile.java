@@ -63,6 +63,11 @@ record JsonFile(Path path, JsonNode root) {
         return new JsonFile(path, node.isMissingNode() ? MAPPER.createObjectNode() : node);
     }
 
+    /** A part of the same file. */
+    JsonFile within(JsonNode part) {
+        return new JsonFile(path, part);
+    }
+
     String text(String key, String otherwise) {
         JsonNode node = get(key);
         if (node.isMissingNode()) {

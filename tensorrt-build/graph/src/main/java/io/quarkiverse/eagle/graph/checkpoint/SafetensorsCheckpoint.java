@@ -27,8 +27,10 @@ public final class SafetensorsCheckpoint {
 
     private static final Map<String, BlockFormat> FORMATS = Map.of(
             "F32", FloatFormat.F32, "F16", FloatFormat.F16, "BF16", FloatFormat.BF16);
-    private static final Map<String, Integer> OTHER_WIDTHS = Map.of(
-            "F64", 8, "I64", 8, "U64", 8, "I32", 4, "U32", 4, "I16", 2, "U16", 2, "I8", 1, "U8", 1, "BOOL", 1);
+    private static final Map<String, Integer> OTHER_WIDTHS = Map.ofEntries(
+            Map.entry("F64", 8), Map.entry("I64", 8), Map.entry("U64", 8), Map.entry("I32", 4), Map.entry("U32", 4),
+            Map.entry("I16", 2), Map.entry("U16", 2), Map.entry("I8", 1), Map.entry("U8", 1), Map.entry("BOOL", 1),
+            Map.entry("F8_E4M3", 1), Map.entry("F8_E5M2", 1));
 
     private record Range(String name, long begin, long end) {
     }

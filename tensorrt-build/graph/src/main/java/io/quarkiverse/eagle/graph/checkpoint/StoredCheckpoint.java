@@ -110,6 +110,23 @@ final class StoredCheckpoint implements Checkpoint {
     }
 
     @Override
+    public void readStored(String name, long firstByte, ByteBuffer into) {
+        TensorInfo info = tensor(name);
+        StoredTensor tensor = stored.get(name);
+        int width = switch (info.type()) {
+            case "I32" -> Integer.BYTES;
+            case "F8_E4M3" -> 1;
+            default -> throw new CheckpointException(source + ": tensor " + name + " has type " + info.type()
+                    + "; expected I32 or F8_E4M3");
+        };
+        if (firstByte < 0 || firstByte > info.elements() * width - into.remaining()) {
+            throw new CheckpointException(source + ": bytes " + firstByte + " to " + (firstByte + into.remaining())
+                    + " lie outside of tensor " + name + " " + info.shapeText());
+        }
+        tensor.file().read(tensor.position() + firstByte, into, "tensor " + name);
+    }
+
+    @Override
     public void close() {
         files.forEach(WeightFile::close);
     }

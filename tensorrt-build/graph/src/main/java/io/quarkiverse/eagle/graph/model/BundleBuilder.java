@@ -92,6 +92,7 @@ public final class BundleBuilder {
                     + " was made for " + config.maxPositions() + " positions; use --max-length " + config.maxPositions()
                     + " or less");
         }
+        options.precision().check(model.checkpoint());
         Files.createDirectories(folder.resolve("target"));
         EagleHeadGraph draft = null;
         if (head instanceof Eagle3Head && !further.isEmpty()) {
@@ -150,10 +151,10 @@ public final class BundleBuilder {
         long hidden = config.hidden();
         long layer = hidden * config.headDim() * (2L * config.heads() + 2L * config.kvHeads())
                 + 3L * hidden * config.intermediate();
-        long bytes = options.precision() == Precision.INT8 ? 1 : options.precision().activations().bytes();
+        long bytes = options.precision().activations().bytes();
         long table = config.vocabulary() * hidden;
         long tables = options.precision() == Precision.INT8 ? table * 3 : table * bytes * (config.tiedEmbeddings() ? 1 : 2);
-        return config.layers() * layer * bytes + tables;
+        return config.layers() * layer * options.precision().weightBits() / 8 + tables;
     }
 
     private static List<String> files(Path folder) throws IOException {

@@ -30,11 +30,7 @@ record Embedding(Value table, BundleManifest.Weight weight) {
 
     /** Half precision is enough for a table whose rows are read as they are; only a tied fp32 projection wants more. */
     private static ElementType type(GraphOptions options) {
-        return switch (options.precision()) {
-            case INT8, FP16 -> ElementType.FLOAT16;
-            case FP32 -> ElementType.FLOAT;
-            case BF16 -> ElementType.BFLOAT16;
-        };
+        return options.precision() == Precision.INT8 ? ElementType.FLOAT16 : options.precision().activations();
     }
 
     /** The tokens' rows, flat: {@code [R, hidden]}. */

@@ -56,7 +56,8 @@ public record GraphOptions(Runtime runtime, Precision precision, KvUpdate update
         require(runtime != Runtime.TENSORRT || precision != Precision.FP32,
                 "precision fp32 has no fast attention kernel in TensorRT; use fp16 or bf16");
         require(runtime != Runtime.ONNXRUNTIME || precision == Precision.INT8 || precision == Precision.FP32,
-                "ONNX Runtime on a CPU has no " + precision.text() + " attention; use int8 or fp32");
+                "ONNX Runtime on a CPU has no " + precision.text() + " attention; use int8 or fp32"
+                        + (precision.keepsQuantized() ? ", which read quantised checkpoints too" : ""));
     }
 
     /** Rows of the pool per slot: padding and idle slots write past the last token. */

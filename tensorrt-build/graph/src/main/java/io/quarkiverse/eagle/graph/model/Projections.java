@@ -10,7 +10,7 @@ import io.quarkiverse.eagle.graph.onnx.OnnxGraph;
 import io.quarkiverse.eagle.graph.onnx.Value;
 
 /** The linear layers of a graph: {@code y = x Wᵀ + b}, in the graph's precision. Rows never influence each other. */
-sealed interface Projections {
+sealed interface Projections permits Projections.Floating, Projections.Int8, QuantizedProjections {
 
     /** What projections of one value share; for int8 the quantised rows. */
     Prepared prepare(Value rows);
@@ -80,12 +80,17 @@ sealed interface Projections {
 
         /** Applies a matrix {@code [N, K]} that is in the graph already. */
         Value multiply(Value input, Value matrix, String name, List<Bias> bias) {
+            return multiply(input, matrix, name, bias, true);
+        }
+
+        /** @param byOutputs whether the matrix is {@code [N, K]}; otherwise it is {@code [K, N]} */
+        Value multiply(Value input, Value matrix, String name, List<Bias> bias, boolean byOutputs) {
             List<Value> inputs = new ArrayList<>(List.of(input, matrix));
             if (!bias.isEmpty()) {
                 float[] values = read(bias);
                 inputs.add(weights.values(name + ".bias", type, values, values.length));
             }
-            return graph.node("Gemm", inputs, Attribute.of("transB", 1));
+            return graph.node("Gemm", inputs, Attribute.of("transB", byOutputs ? 1 : 0));
         }
     }
 

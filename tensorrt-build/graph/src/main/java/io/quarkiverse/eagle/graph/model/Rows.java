@@ -2,6 +2,7 @@ package io.quarkiverse.eagle.graph.model;
 
 import io.quarkiverse.eagle.graph.checkpoint.Checkpoint;
 import io.quarkiverse.eagle.graph.checkpoint.CheckpointException;
+import io.quarkiverse.eagle.graph.checkpoint.QuantizedMatrix;
 import io.quarkiverse.eagle.graph.checkpoint.TensorInfo;
 
 /** The rows of a weight matrix, read a few at a time. */
@@ -13,6 +14,11 @@ interface Rows {
 
     /** Reads rows, in order, into {@code [howMany, columns]}. */
     void read(int first, int howMany, float[] into);
+
+    /** The matrix in the checkpoint's own quantised form, null when it has none or these are not its rows as they are. */
+    default QuantizedMatrix quantized() {
+        return null;
+    }
 
     /** All rows of a tensor, whose shape is checked. */
     static Rows of(Checkpoint checkpoint, String tensor, int count, int columns) {
@@ -35,6 +41,11 @@ interface Rows {
             @Override
             public void read(int first, int howMany, float[] into) {
                 checkpoint.read(tensor, (long) first * columns, into, 0, howMany * columns);
+            }
+
+            @Override
+            public QuantizedMatrix quantized() {
+                return checkpoint.quantized(tensor);
             }
         };
     }

@@ -62,8 +62,7 @@ final class TargetGraph {
 
             Embedding embedding = Embedding.write(graph, weights, config, checkpoint, options, basis);
             Value x = embedding.lookUp(graph, step.inputIds(), hidden, type);
-            Projections projections = options.precision() == Precision.INT8 ? new Projections.Int8(graph, weights, x)
-                    : new Projections.Floating(graph, weights, type);
+            Projections projections = projections(graph, weights, x);
             DecoderLayers decoder = new DecoderLayers(graph, config, checkpoint, weights, projections, pool,
                     options, basis, step.inputIds(), step.positionIds());
             List<Value> streams = new ArrayList<>(List.of(x));
@@ -105,11 +104,22 @@ final class TargetGraph {
         }
     }
 
+    private Projections projections(OnnxGraph graph, Weights weights, Value rows) {
+        if (options.precision() == Precision.INT8) {
+            return new Projections.Int8(graph, weights, rows);
+        }
+        Projections.Floating floating = new Projections.Floating(graph, weights, options.precision().activations());
+        return options.precision().keepsQuantized() ? new QuantizedProjections(floating) : floating;
+    }
+
     private Value lmHead(Projections projections, Embedding embedding, Value x) {
         String tensor = config.tiedEmbeddings() ? Embedding.TENSOR : "lm_head.weight";
         Rows rows = Rows.of(checkpoint, tensor, config.vocabulary(), config.hidden());
         if (config.tiedEmbeddings() && projections instanceof Projections.Floating floating) {
             return floating.multiply(x, embedding.table(), "lm_head", List.of());
+        }
+        if (config.tiedEmbeddings() && projections instanceof QuantizedProjections quantized) {
+            return quantized.floating().multiply(x, embedding.table(), "lm_head", List.of());
         }
         return projections.project(x, "lm_head", basis.reading(rows, checkpoint, NORM));
     }

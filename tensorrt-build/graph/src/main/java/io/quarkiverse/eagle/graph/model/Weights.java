@@ -8,6 +8,8 @@ import java.util.List;
 import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.graph.checkpoint.Checkpoint;
 import io.quarkiverse.eagle.graph.checkpoint.CheckpointException;
+import io.quarkiverse.eagle.graph.checkpoint.Float8Matrix;
+import io.quarkiverse.eagle.graph.checkpoint.Int4Matrix;
 import io.quarkiverse.eagle.graph.checkpoint.TensorInfo;
 import io.quarkiverse.eagle.graph.onnx.ElementType;
 import io.quarkiverse.eagle.graph.onnx.OnnxGraph;
@@ -78,6 +80,55 @@ final class Weights {
             }
         }
         return graph.external(name, type, file, region, rows, columns);
+    }
+
+    /** Levels of 4 bits, {@code [columns, rows]}, matrices side by side. */
+    Value int4(String name, List<Int4Matrix> parts) {
+        int columns = parts.get(0).columns();
+        int rows = parts.stream().mapToInt(Int4Matrix::rows).sum();
+        WeightFile.Region region = file.reserve((long) columns * rows / 2);
+        int block = Math.max(1, Math.min(columns, RUN / rows));
+        byte[] levels = new byte[block * rows];
+        ByteBuffer bytes = ByteBuffer.allocateDirect(levels.length / 2);
+        for (int first = 0; first < columns; first += block) {
+            int count = Math.min(block, columns - first);
+            int at = 0;
+            for (Int4Matrix part : parts) {
+                part.readColumns(first, count, levels);
+                // A part's rows fill whole bytes, because they fill whole integers in the checkpoint.
+                for (int column = 0; column < count; column++) {
+                    int from = column * part.rows();
+                    int to = (column * rows + at) / 2;
+                    for (int i = 0; i < part.rows(); i += 2) {
+                        bytes.put(to + i / 2, (byte) (levels[from + i] & 15 | levels[from + i + 1] << 4));
+                    }
+                }
+                at += part.rows();
+            }
+            file.write(region, (long) first * rows / 2, bytes.clear().limit(count * rows / 2));
+            progress.advance((long) count * rows / 2);
+        }
+        return graph.external(name, ElementType.INT4, file, region, columns, rows);
+    }
+
+    /** Numbers of 8 bits as they are, {@code [rows, columns]}, matrices stacked. */
+    Value float8(String name, List<Float8Matrix> parts) {
+        int columns = parts.get(0).columns();
+        long rows = parts.stream().mapToLong(Float8Matrix::rows).sum();
+        WeightFile.Region region = file.reserve(rows * columns);
+        int block = Math.max(1, RUN / columns);
+        ByteBuffer bytes = ByteBuffer.allocateDirect(block * columns);
+        long at = 0;
+        for (Float8Matrix part : parts) {
+            for (int first = 0; first < part.rows(); first += block) {
+                int length = Math.min(block, part.rows() - first) * columns;
+                part.readRows(first, bytes.clear().limit(length));
+                file.write(region, at, bytes.flip());
+                at += length;
+                progress.advance(length);
+            }
+        }
+        return graph.external(name, ElementType.FLOAT8E4M3FN, file, region, rows, columns);
     }
 
     /** Where the last matrix of a name lies, for sharing it with another graph. */

@@ -10,7 +10,10 @@ public enum ElementType {
     INT64(7, 8, "int64"),
     BOOL(9, 1, "bool"),
     FLOAT16(10, 2, "float16"),
-    BFLOAT16(16, 2, "bfloat16");
+    BFLOAT16(16, 2, "bfloat16"),
+    FLOAT8E4M3FN(17, 1, "float8e4m3fn"),
+    /** Two elements in a byte, the first one in its lower half. */
+    INT4(22, 0, "int4");
 
     private final int number;
     private final int bytes;
@@ -27,8 +30,11 @@ public enum ElementType {
         return number;
     }
 
-    /** Bytes of one element. */
+    /** Bytes of one element; elements that share a byte have none. */
     public int bytes() {
+        if (bytes == 0) {
+            throw new IllegalStateException("elements of " + text + " share bytes");
+        }
         return bytes;
     }
 

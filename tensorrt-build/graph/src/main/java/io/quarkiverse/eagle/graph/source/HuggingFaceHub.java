@@ -33,7 +33,8 @@ final class HuggingFaceHub {
     private static final List<String> WEIGHTS = List.of("model.safetensors", "model.safetensors.index.json",
             "pytorch_model.bin", "pytorch_model.bin.index.json");
     private static final Set<String> COMPANIONS = Set.of("config.json", "generation_config.json", "tokenizer.json",
-            "tokenizer_config.json", "chat_template.jinja", "token_frequency.json");
+            "tokenizer_config.json", "chat_template.jinja", "token_frequency.json", "hf_quant_config.json",
+            "quantize_config.json");
 
     /**
      * A repository at one commit.

@@ -106,7 +106,7 @@ class HuggingFaceModelTest {
             "{\"hidden_act\":\"gelu\"}                                       | hidden_act is gelu; expected silu",
             "{\"hidden_size\":null}                                          | has no hidden_size",
             "{\"hidden_size\":\"wide\"}                                      | hidden_size is \"wide\"; expected a whole number",
-            "{\"quantization_config\":{\"quant_method\":\"gptq\"}}           | full-precision" })
+            "{\"quantization_config\":{\"quant_method\":\"gptq\",\"bits\":4}} | full-precision" })
     void refusesWhatHasNoGraph(String changes, String message) {
         assertThatThrownBy(() -> readConfig(changes))
                 .isInstanceOf(CheckpointException.class)

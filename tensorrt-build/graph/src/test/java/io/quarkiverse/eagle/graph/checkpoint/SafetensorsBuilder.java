@@ -17,7 +17,8 @@ import java.util.Random;
 /** Writes safetensors files, of random numbers or of nothing. */
 final class SafetensorsBuilder {
 
-    private static final Map<String, Integer> WIDTHS = Map.of("F32", 4, "F16", 2, "BF16", 2, "I64", 8, "BOOL", 1);
+    private static final Map<String, Integer> WIDTHS = Map.of("F32", 4, "F16", 2, "BF16", 2, "I64", 8, "I32", 4, "BOOL", 1,
+            "F8_E4M3", 1);
 
     /** @param values its values, row-major; null for random ones */
     private record Tensor(String name, String type, long[] shape, double[] values) {
@@ -62,6 +63,10 @@ final class SafetensorsBuilder {
         return tensors.stream().map(Tensor::name).toList();
     }
 
+    long[] shape(String name) {
+        return tensors.stream().filter(tensor -> tensor.name().equals(name)).findFirst().orElseThrow().shape();
+    }
+
     SafetensorsBuilder without(String name) {
         tensors.removeIf(tensor -> tensor.name().equals(name));
         return this;
@@ -100,6 +105,24 @@ final class SafetensorsBuilder {
     Path writeSparse(Path file) {
         writeHeader(file);
         return file;
+    }
+
+    /** Gives all numbers of a tensor of a written file one value. */
+    void fill(Path file, String name, float value) {
+        long from = -dataBytes();
+        for (Tensor tensor : tensors) {
+            if (tensor.name().equals(name)) {
+                double[] values = new double[(int) (tensor.bytes() / WIDTHS.get(tensor.type()))];
+                Arrays.fill(values, value);
+                try (RandomAccessFile out = new RandomAccessFile(file.toFile(), "rw")) {
+                    out.seek(out.length() + from);
+                    out.write(values(new Tensor(name, tensor.type(), tensor.shape(), values), new Random(0)));
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            }
+            from += tensor.bytes();
+        }
     }
 
     /** Writes a file of any header, to see it refused. */
@@ -142,18 +165,20 @@ final class SafetensorsBuilder {
         ByteBuffer bytes = ByteBuffer.allocate((int) tensor.bytes()).order(ByteOrder.LITTLE_ENDIAN);
         long[] shape = tensor.shape();
         boolean norm = tensor.name().endsWith("norm.weight");
-        double scale = norm ? 0.1 : 1 / Math.sqrt(shape[shape.length - 1]);
+        double scale = norm ? 0.1 : shape.length == 0 ? 1 : 1 / Math.sqrt(shape[shape.length - 1]);
         while (bytes.hasRemaining()) {
-            float value = (float) ((norm ? 1 : 0) + scale * random.nextGaussian());
-            if (tensor.values() != null) {
-                value = (float) tensor.values()[(int) (bytes.position() * (long) tensor.values().length / tensor.bytes())];
-            }
+            double given = tensor.values() == null ? (norm ? 1 : 0) + scale * random.nextGaussian()
+                    : tensor.values()[(int) (bytes.position() * (long) tensor.values().length / tensor.bytes())];
+            float value = (float) given;
             switch (tensor.type()) {
                 case "F32" -> bytes.putFloat(value);
                 case "BF16" -> bytes.putShort((short) (Float.floatToRawIntBits(value) >>> 16));
                 case "F16" -> bytes.putShort(half(value));
+                case "I32" -> bytes.putInt((int) (long) given);
+                // The number's eight bits.
+                case "F8_E4M3" -> bytes.put((byte) given);
                 case "BOOL" -> bytes.put((byte) random.nextInt(2));
-                default -> bytes.putLong(tensor.values() == null ? random.nextInt(100) : (long) value);
+                default -> bytes.putLong(tensor.values() == null ? random.nextInt(100) : (long) given);
             }
         }
         return bytes.array();

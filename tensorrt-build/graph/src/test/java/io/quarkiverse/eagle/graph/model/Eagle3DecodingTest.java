@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
@@ -95,6 +97,31 @@ class Eagle3DecodingTest {
             tokens += drafted.completionTokens();
         }
         assertThat(tokens).as("tokens of %d cycles", cycles).isGreaterThan(cycles + PROMPTS);
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "eagle2, 0", "eagle2, 0.8", "none, 0" })
+    void saysTheSameWhenItsBeginningIsCopiedFromARunningGeneration(String drafter, double temperature) {
+        int[] running = new Random(5).ints(50, 3, 64).toArray();
+        int[] joining = IntStream.concat(Arrays.stream(running), new Random(6).ints(10, 3, 64)).toArray();
+        GenerationOptions options = GenerationOptions.defaults().withMaxTokens(TOKENS).withTemperature(temperature)
+                .withSeed(3L).withDrafter(drafter).withBudget(new TreeBudget(30, 10, 4));
+        GenerationResult plainRunning = await(GenerationRequest.tokens(running).with(options.withDrafter("none"))
+                .forTenant("who reads it alone"));
+        GenerationResult plainJoining = await(GenerationRequest.tokens(joining).with(options.withDrafter("none"))
+                .forTenant("who reads the other alone"));
+        String tenant = drafter + temperature;
+        CompletableFuture<GenerationResult> joined = new CompletableFuture<>();
+        GenerationResult ran = model.stream(GenerationRequest.tokens(running).with(options).forTenant(tenant)).onItem()
+                .invoke(token -> {
+                    if (token.index() == 5) {
+                        model.generate(GenerationRequest.tokens(joining).with(options).forTenant(tenant)).subscribe()
+                                .with(joined::complete, joined::completeExceptionally);
+                    }
+                }).collect().last().await().indefinitely().result();
+        assertThat(joined.join().cachedTokens()).isBetween(49, 59);
+        assertThat(joined.join().tokenIds()).isEqualTo(plainJoining.tokenIds());
+        assertThat(ran.tokenIds()).isEqualTo(plainRunning.tokenIds());
     }
 
     private static GenerationResult await(GenerationRequest request) {

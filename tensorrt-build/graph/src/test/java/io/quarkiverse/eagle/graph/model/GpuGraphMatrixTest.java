@@ -20,6 +20,8 @@ import io.quarkiverse.eagle.graph.checkpoint.GeneratedCheckpoints;
 import io.quarkiverse.eagle.graph.checkpoint.HuggingFaceModel;
 import io.quarkiverse.eagle.graph.checkpoint.ModelConfig;
 import io.quarkiverse.eagle.graph.checkpoint.ModelConfig.RopeScaling;
+import io.quarkiverse.eagle.graph.checkpoint.QuantizedCheckpoints;
+import io.quarkiverse.eagle.graph.checkpoint.QuantizedCheckpoints.Form;
 import io.quarkiverse.eagle.graph.source.ProgressListener;
 
 /**
@@ -61,6 +63,10 @@ class GpuGraphMatrixTest {
 
         ModelConfig wide() {
             return config(LAYERS, vocabulary, hidden, intermediate, heads, kvHeads);
+        }
+
+        ModelConfig wideOfFewWords() {
+            return config(LAYERS, 1000, hidden, intermediate, heads, kvHeads);
         }
 
         /** One key head, as many queries for it as the family has, and a short vocabulary. */
@@ -128,6 +134,41 @@ class GpuGraphMatrixTest {
         compiler.compileAll(build(family.wide(), precision, update, slots, length));
     }
 
+    /** Quantised targets with layers of LLaMA 3.1 8B, but few words: a plan keeps the weights' own bits. */
+    @ParameterizedTest(name = "{0} {1}")
+    @Tag("network")
+    @Tag("shared-folder")
+    @CsvSource({ "AWQ, INT4_FP16", "MODELOPT, FP8_BF16" })
+    void quantisedTargetsBecomePlans(Form form, Precision precision) throws IOException, InterruptedException {
+        quantisedTargetBecomesAPlan(Family.LLAMA31, form, precision, KvUpdate.IN_PLACE);
+    }
+
+    @ParameterizedTest(name = "{0} {1} {2} {3}")
+    @Tag("network")
+    @Tag("shared-folder")
+    @Tag("slow")
+    @CsvSource({ "LLAMA31, AWQ, INT4_BF16, FUNCTIONAL", "LLAMA2, GPTQ, INT4_FP16, IN_PLACE",
+            "QWEN2, GPTQ_SYMMETRIC, INT4_BF16, IN_PLACE", "LLAMA31, COMPRESSED, FP8_FP16, IN_PLACE",
+            "QWEN2, COMPRESSED, FP8_BF16, FUNCTIONAL" })
+    void furtherQuantisedTargetsBecomePlans(Family family, Form form, Precision precision, KvUpdate update)
+            throws IOException, InterruptedException {
+        quantisedTargetBecomesAPlan(family, form, precision, update);
+    }
+
+    private void quantisedTargetBecomesAPlan(Family family, Form form, Precision precision, KvUpdate update)
+            throws IOException, InterruptedException {
+        TensorRtCheck compiler = TensorRtCheck.required();
+        ModelConfig config = family.wideOfFewWords();
+        Path model = QuantizedCheckpoints.writeSparse(Files.createDirectories(folder.resolve("model")), config, form, 128,
+                0.01f);
+        Bundle bundle = build(model, null, new GraphOptions(GraphOptions.Runtime.TENSORRT, precision, update, 8, 8192, 0));
+        long layer = config.hidden()
+                * ((2L * config.heads() + 2L * config.kvHeads()) * config.headDim() + 3L * config.intermediate());
+        long bytes = layer * precision.weightBits() / 8;
+        // Both layers are all zeros, and the compiler keeps what is equal once.
+        assertThat(compiler.compileAll(bundle)).isBetween(bytes, bytes * 4 / 3);
+    }
+
     /** What the compiler would reject, or could not run fast, is refused before anything is built. */
     @Test
     void precisionsWithoutAKernelAndSizesOutsideOfTheMatrixAreRefusedBeforehand() {
@@ -157,10 +198,16 @@ class GpuGraphMatrixTest {
     }
 
     private Bundle build(ModelConfig config, Path draft, GraphOptions options) throws IOException {
-        Path model = GeneratedCheckpoints.writeSparse(Files.createDirectories(folder.resolve("model")), config, "F16");
+        return build(GeneratedCheckpoints.writeSparse(Files.createDirectories(folder.resolve("model")), config, "F16"), draft,
+                options);
+    }
+
+    /** @param draft null for none */
+    private Bundle build(Path model, Path draft, GraphOptions options) throws IOException {
         Files.writeString(model.resolve("tokenizer.json"), "{}");
         Path out = folder.resolve("bundle");
-        try (HuggingFaceModel source = HuggingFaceModel.open(model); DraftHead head = DraftHead.open(draft)) {
+        try (HuggingFaceModel source = HuggingFaceModel.open(model);
+                DraftHead head = draft == null ? null : DraftHead.open(draft)) {
             new BundleBuilder(options, ProgressListener.NONE).build(source, head, List.of(), out);
         }
         return Bundle.open(out);

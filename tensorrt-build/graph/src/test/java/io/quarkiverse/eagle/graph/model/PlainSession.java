@@ -48,7 +48,9 @@ final class PlainSession {
         OrtEnvironment environment = OrtEnvironment.getEnvironment();
         List<Map<String, float[]>> outputs = new ArrayList<>();
         Map<String, float[]> pool = new HashMap<>();
-        try (OrtSession session = environment.createSession(bundle.file(bundle.manifest().targetGraph().file()).toString())) {
+        try (OrtSession.SessionOptions options = new OrtSession.SessionOptions();
+                OrtSession session = environment.createSession(
+                        bundle.file(bundle.manifest().targetGraph().file()).toString(), asWritten(options))) {
             for (Step step : STEPS) {
                 Map<String, OnnxTensor> inputs = inputs(environment, step);
                 for (String name : session.getInputNames()) {
@@ -74,6 +76,12 @@ final class PlainSession {
             }
         }
         return outputs;
+    }
+
+    /** Its own kernels for 4-bit weights would round rows to 8 bits. */
+    static OrtSession.SessionOptions asWritten(OrtSession.SessionOptions options) throws OrtException {
+        options.addConfigEntry("session.disable_quant_qdq", "1");
+        return options;
     }
 
     /** A pool of the type and size that the graph wants; graphs for TensorRT fix its rows. Empty at the first step. */

@@ -9,6 +9,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.bundle.BundleManifest;
@@ -29,21 +31,25 @@ record TensorRtCheck(Path tool) {
         return new TensorRtCheck(tool);
     }
 
-    /** Fails unless every graph of the bundle becomes a plan. */
-    void compileAll(Bundle bundle) throws IOException, InterruptedException {
-        compile(bundle, bundle.manifest().targetGraph());
-        if (bundle.manifest().draftGraph() != null) {
-            compile(bundle, bundle.manifest().draftGraph());
-        }
+    /**
+     * Fails unless every graph of the bundle becomes a plan.
+     *
+     * @return bytes of all plans
+     */
+    long compileAll(Bundle bundle) throws IOException, InterruptedException {
+        long target = compile(bundle, bundle.manifest().targetGraph());
+        return bundle.manifest().draftGraph() == null ? target : target + compile(bundle, bundle.manifest().draftGraph());
     }
 
-    private void compile(Bundle bundle, BundleManifest.Graph graph) throws IOException, InterruptedException {
+    private long compile(Bundle bundle, BundleManifest.Graph graph) throws IOException, InterruptedException {
         List<String> command = new ArrayList<>(List.of(tool.toString(), bundle.file(graph.file()).toString(), "-"));
         command.addAll(profile(bundle.manifest(), graph));
         Path log = bundle.folder().resolveSibling("compiler.log");
         int status = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start().waitFor();
         assertThat(status).as(graph.file() + ": " + Files.readString(log, StandardCharsets.UTF_8)).isZero();
-        assertThat(log).content().contains("plan of");
+        Matcher plan = Pattern.compile("plan of (\\d+) bytes").matcher(Files.readString(log));
+        assertThat(plan.find()).as(log.toString()).isTrue();
+        return Long.parseLong(plan.group(1));
     }
 
     /** The smallest, the usual and the largest shape of every input. */

@@ -32,6 +32,11 @@ public final class Estimate {
         if (gpus < 1) {
             throw new IllegalArgumentException("there are " + gpus + " GPUs; at least one is needed");
         }
+        if (workload.weightBits() == 8 && !gpu.float8()) {
+            throw new IllegalArgumentException(
+                    gpu.fullName() + " cannot multiply 8-bit floating-point numbers; use weights of 16"
+                            + " or 4 bits, or an Ada, Hopper or Blackwell GPU");
+        }
         this.workload = workload;
         this.gpu = gpu;
         this.gpus = gpus;
@@ -39,7 +44,7 @@ public final class Estimate {
 
     /** Bytes of the target's and the draft's weights. */
     public double weights() {
-        return (workload.targetParameters() + workload.draftParameters()) * workload.weightBytes();
+        return workload.targetBytes() + workload.draftBytes();
     }
 
     /** Bytes of all slots' keys and values, the target's layers and the draft's one; twice for functional graphs. */
@@ -67,18 +72,17 @@ public final class Estimate {
 
     /** Seconds of one target step with so many rows for each slot. */
     public double targetStep(int rows) {
-        return step(workload.targetRead(), workload.model().layers(), rows);
+        return step(workload.targetRead(), workload.targetReadBytes(), workload.model().layers(), rows);
     }
 
     /** Seconds of one draft step with so many rows for each slot. */
     public double draftStep(int rows) {
-        return step(workload.draftRead(), 1, rows);
+        return step(workload.draftRead(), workload.draftReadBytes(), 1, rows);
     }
 
-    private double step(long parameters, int layers, int rows) {
+    private double step(long parameters, double weights, int layers, int rows) {
         double context = workload.context();
-        double bytes = parameters * workload.weightBytes()
-                + workload.slots() * context * layers * workload.kvBytesPerLayer();
+        double bytes = weights + workload.slots() * context * layers * workload.kvBytesPerLayer();
         double all = (double) rows * workload.slots();
         double attention = 4.0 * all * context * layers * workload.model().heads() * workload.model().headDim();
         return Math.max(bytes / (gpu.bandwidth() * BANDWIDTH_SHARE),

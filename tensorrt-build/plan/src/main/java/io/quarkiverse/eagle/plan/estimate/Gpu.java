@@ -54,6 +54,11 @@ public enum Gpu {
         return fullName;
     }
 
+    /** Whether it multiplies 8-bit floating-point numbers; Ampere does not. */
+    public boolean float8() {
+        return this != A100 && this != RTX3090 && this != RTX3060;
+    }
+
     /** Bytes of memory. */
     public double memory() {
         return memoryGb * 1e9;

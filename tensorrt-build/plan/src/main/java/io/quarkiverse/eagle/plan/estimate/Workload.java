@@ -6,7 +6,9 @@ import io.quarkiverse.eagle.bundle.BundleManifest.Model;
 /**
  * What is to run.
  *
- * @param weightBits bits of a weight: 16 for the graphs that are built, 8 and 4 to ask what quantised weights would bring
+ * @param weightBits bits of a weight of the target's layers: 16, 8 (fp8) or 4 (int4); embedding tables, the output projection
+ *        and
+ *        the draft keep 16
  * @param slots sequences of the KV pool, all of them decoding
  * @param maxLength most tokens of a sequence
  * @param context tokens that a sequence has when its step is timed
@@ -19,6 +21,12 @@ public record Workload(Model model, int weightBits, int slots, int maxLength, in
 
     private static final int USUAL_ROWS = 128;
     private static final int USUAL_CONTEXT = 1024;
+
+    /** Bytes of a weight that is not quantised. */
+    private static final double PLAIN_BYTES = 2;
+
+    /** Weights that share a scale and an offset of 16 bits each. */
+    private static final double INT4_GROUP = 128;
 
     public Workload {
         if (weightBits != 16 && weightBits != 8 && weightBits != 4) {
@@ -38,13 +46,22 @@ public record Workload(Model model, int weightBits, int slots, int maxLength, in
                 USUAL_ROWS, false);
     }
 
-    /** A bundle as it was built. */
-    public static Workload of(BundleManifest manifest, int weightBits) {
+    /**
+     * A bundle as it was built.
+     *
+     * @param weightBits null for the bundle's own
+     */
+    public static Workload of(BundleManifest manifest, Integer weightBits) {
         BundleManifest.Graph draft = manifest.draftGraph();
-        return new Workload(manifest.model(), weightBits, manifest.slots(), manifest.maxLength(),
+        return new Workload(manifest.model(), weightBits != null ? weightBits : weightBits(manifest.precision()),
+                manifest.slots(), manifest.maxLength(),
                 Math.min(USUAL_CONTEXT, manifest.maxLength()),
                 draft == null ? manifest.model().vocabulary() : draft.vocabulary(), manifest.targetGraph().maxRows(),
                 manifest.update().equals("functional"));
+    }
+
+    private static int weightBits(String precision) {
+        return precision.startsWith("int4") ? 4 : precision.startsWith("fp8") ? 8 : 16;
     }
 
     /** Parameters of one decoder layer: attention and the gated MLP. */
@@ -77,8 +94,29 @@ public record Workload(Model model, int weightBits, int slots, int maxLength, in
         return (long) model.vocabulary() * model.hidden();
     }
 
-    double weightBytes() {
-        return weightBits / 8.0;
+    /** Bytes of all weights of the target. */
+    double targetBytes() {
+        return targetReadBytes() + (model.tiedEmbeddings() ? 0 : PLAIN_BYTES * table());
+    }
+
+    /** Bytes of the weights that a target step reads. */
+    double targetReadBytes() {
+        return model.layers() * layerParameters() * layerBytes() + PLAIN_BYTES * table();
+    }
+
+    /** Bytes of all weights of the draft. */
+    double draftBytes() {
+        return PLAIN_BYTES * draftParameters();
+    }
+
+    /** Bytes of the weights that a draft step reads. */
+    double draftReadBytes() {
+        return PLAIN_BYTES * draftRead();
+    }
+
+    /** Bytes of a weight of the target's layers, with its share of what stands beside a group. */
+    private double layerBytes() {
+        return weightBits == 4 ? 0.5 + 2 * 2 / INT4_GROUP : weightBits / 8.0;
     }
 
     /** Bytes of keys and values that one token has in one layer, in 16 bits. */

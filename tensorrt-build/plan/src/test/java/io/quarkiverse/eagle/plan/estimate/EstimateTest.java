@@ -1,6 +1,7 @@
 package io.quarkiverse.eagle.plan.estimate;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import org.junit.jupiter.api.Test;
@@ -39,6 +40,26 @@ class EstimateTest {
         Estimate a100 = new Estimate(Workload.of(KnownModel.LLAMA2_7B.model(), 16, 1, 2048), Gpu.A100, 1);
         assertThat(a100.targetStep(61)).isEqualTo(a100.targetStep(1));
         assertThat(a100.targetStep(128)).isGreaterThan(a100.targetStep(61));
+    }
+
+    /** LLaMA 3 8B: 6.98e9 weights in layers, two tables of 128256 by 4096; with scales and offsets int4 takes 4.25 bits. */
+    @ParameterizedTest
+    @CsvSource({ "16, 2", "8, 1", "4, 0.53125" })
+    void onlyTheWeightsOfTheTargetsLayersAreQuantised(int bits, double bytes) {
+        Workload workload = Workload.of(KnownModel.LLAMA3_8B.model(), bits, 1, 2048);
+        double layers = 32 * (4096.0 * 128 * 80 + 3 * 4096.0 * 14336);
+        double table = 2.0 * 128256 * 4096;
+        assertThat(workload.targetBytes()).isEqualTo(layers * bytes + 2 * table);
+        double cache = 1024 * 32 * 2 * 2 * 8 * 128;
+        assertThat(new Estimate(workload, Gpu.L4, 1).targetStep(1))
+                .isCloseTo((layers * bytes + table + cache) / (300e9 * 0.8) + 100e-6, within(1e-9));
+    }
+
+    @Test
+    void gpusBeforeAdaHaveNoEightBitFloats() {
+        Workload workload = Workload.of(KnownModel.LLAMA3_8B.model(), 8, 1, 2048);
+        assertThatThrownBy(() -> new Estimate(workload, Gpu.A100, 1)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContainingAll("A100", "8-bit floating-point", "16 or 4 bits");
     }
 
     /** 13.5 GB of weights do not go into 12 GB, and two cards that take turns have the bandwidth of one. */

@@ -37,6 +37,7 @@ import dev.langchain4j.model.chat.request.json.JsonSchema;
 import dev.langchain4j.model.chat.request.json.JsonStringSchema;
 import dev.langchain4j.model.chat.response.ChatResponse;
 import dev.langchain4j.model.output.FinishReason;
+import io.quarkiverse.eagle.Acceptance;
 import io.quarkiverse.eagle.ChatMessage;
 import io.quarkiverse.eagle.EagleModel;
 import io.quarkiverse.eagle.GenerationOptions;
@@ -117,6 +118,17 @@ class EagleChatModelTest {
         GenerationResult expected = generate(GenerationRequest.chat(QUESTION), options);
         assertThat(response.aiMessage().text()).isEqualTo(expected.text());
         assertThat(((EagleChatResponseMetadata) response.metadata()).result().drafter()).isEqualTo("none");
+    }
+
+    @Test
+    void aRequestsRuleOfAcceptanceReachesTheModel() {
+        EagleChatRequestParameters rejection = EagleChatRequestParameters.builder().acceptance(Acceptance.REJECTION).build();
+        assertThatThrownBy(() -> chatModel.chat(question(rejection))).isInstanceOf(InvalidRequestException.class)
+                .hasMessageContaining("acceptance \"rejection\" is a rule for drafter \"speculative\"");
+        EagleChatRequestParameters coupled = EagleChatRequestParameters.builder().acceptance(Acceptance.COUPLED).build();
+        assertThat(rejection.overrideWith(coupled).acceptance()).isEqualTo(Acceptance.COUPLED);
+        assertThat(rejection).isNotEqualTo(coupled);
+        assertThat(chatModel.chat(question(coupled)).aiMessage().text()).isEqualTo(chatModel.chat(QUESTION));
     }
 
     @Test

@@ -71,6 +71,12 @@ class OpenAiRefusalsTest {
             "HELLO, \"logprobs\": true, \"top_logprobs\": 21 | top_logprobs",
             "HELLO, \"top_logprobs\": 2 | top_logprobs",
             "HELLO, \"drafter\": \"crystal-ball\" | drafter",
+            "HELLO, \"acceptance\": \"any\" | acceptance",
+            "HELLO, \"acceptance\": 1 | acceptance",
+            "HELLO, \"acceptance\": \"rejection\" | acceptance",
+            "HELLO, \"acceptance\": \"rejection\", \"drafter\": \"pld\" | acceptance",
+            "HELLO, \"acceptance\": \"rejection\", \"drafter\": \"speculative\", \"response_format\": {\"type\": \"json_object\"} | acceptance",
+            "HELLO, \"acceptance\": \"rejection\", \"drafter\": \"speculative\" | drafter",
             "HELLO, \"deadline\": 0 | deadline",
             "HELLO, \"tools\": [{\"type\": \"function\"}] | tools[0].function.name",
             "HELLO, \"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"a b\"}}] | tools[0].function.name",
@@ -90,6 +96,8 @@ class OpenAiRefusalsTest {
             "\"messages\": [{\"role\": \"clown\", \"content\": \"Hi\"}] | messages[0].role",
             "\"messages\": [{\"role\": \"user\", \"content\": 5}] | messages[0].content",
             "\"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \"image_url\"}]}] | messages[0].content[0].type",
+            "\"messages\": [{\"role\": \"tool\", \"content\": \"noon\", \"tool_call_id\": 5}] | messages[0].tool_call_id",
+            "\"messages\": [{\"role\": \"assistant\", \"tool_calls\": [{\"id\": 5, \"function\": {\"name\": \"a\"}}]}] | messages[0].tool_calls[0].id",
             "\"model\": 5, HELLO | model",
     })
     void aWrongFieldIsNamed(String fields, String param) {
