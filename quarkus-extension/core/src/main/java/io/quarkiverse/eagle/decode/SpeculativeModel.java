@@ -384,7 +384,7 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
      */
     public void requireAcceptance(GenerationRequest request) {
         String wanted = request.options().drafter() != null ? request.options().drafter() : options.drafter();
-        requireAcceptance(request.options().acceptance(), wanted == null ? drafters.standard().name() : wanted,
+        requireAcceptance(request.options().acceptance(), wanted == null ? anyReplica().drafters().standard().name() : wanted,
                 format(request));
     }
 

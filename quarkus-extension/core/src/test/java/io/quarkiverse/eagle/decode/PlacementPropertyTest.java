@@ -67,7 +67,8 @@ class PlacementPropertyTest {
     }
 
     @Property(tries = 200, seed = "1", edgeCases = EdgeCasesMode.NONE)
-    void aConversationOfSomeLengthStaysWhereItIsHoweverItGoesOn(@ForAll long seed, @ForAll @IntRange(min = 1, max = 9) int count) {
+    void aConversationOfSomeLengthStaysWhereItIsHoweverItGoesOn(@ForAll long seed,
+            @ForAll @IntRange(min = 1, max = 9) int count) {
         Random random = new Random(seed);
         int[] first = prompt(Placement.MOST_BLOCKS * Placement.BLOCK + random.nextInt(100), random);
         int[] next = longer(first, random);
