@@ -214,7 +214,8 @@ public interface ModelConfig {
 
         /**
          * Whether all endpoints serve at once. Each request goes to one of them, chosen by the beginning of its prompt and by
-         * what they have to do; slots, queue and tenant limits are per endpoint. All of them must be there when the model opens.
+         * what they have to do; slots, queue and tenant limits are per endpoint. All of them must be there when the model
+         * opens.
          */
         @WithDefault("false")
         boolean spread();

@@ -22,7 +22,8 @@ import io.smallrye.mutiny.Uni;
 
 /**
  * Ready when every model can run a step: each decodes one token, unless it has just done so for a request. A model that
- * is closing is not ready, from the moment that it refuses requests. Of several replicas one is enough. Never blocks; the answer
+ * is closing is not ready, from the moment that it refuses requests. Of several replicas one is enough. Never blocks; the
+ * answer
  * of a step is kept for a while.
  */
 @Readiness
