@@ -3,18 +3,17 @@ package io.quarkiverse.eagle.decode;
 import java.util.List;
 
 /**
- * Says which replica a request goes to. The beginning of its prompt orders the replicas (rendezvous hashing: Thaler and
- * Ravishankar, "Using Name-Based Mappings to Increase Hit Rates", 1998), so that what one of them holds of a prefix is found
- * again, and one more or one less of n replicas moves about 1/n of the prefixes. The first in this order that is not loaded
- * much
- * beyond the mean takes the request (Mirrokni, Thorup and Zadimoghaddam, "Consistent Hashing with Bounded Loads", 2018).
+ * Says which replica a request goes to: to one that read most of its prompt before, as far as {@link PrefixHomes} remembers;
+ * else
+ * the prompt orders the replicas (rendezvous hashing: Thaler and Ravishankar, "Using Name-Based Mappings to Increase Hit
+ * Rates",
+ * 1998), so that prompts spread evenly, and one more or one less of n replicas moves about 1/n of them. The first of all these
+ * that is not loaded much beyond the mean takes the request (Mirrokni, Thorup and Zadimoghaddam, "Consistent Hashing with
+ * Bounded
+ * Loads", 2018).
  */
 final class Placement {
 
-    /** Tokens of a prompt count in whole blocks; a shorter prompt counts as it is. */
-    static final int BLOCK = 64;
-    /** Beyond so many blocks a conversation stays where it is, however it goes on. */
-    static final int MOST_BLOCKS = 2;
     /** How many times the mean load a replica may have. */
     static final double BOUND = 1.25;
 
@@ -52,32 +51,24 @@ final class Placement {
     static long identity(String name) {
         long hash = OFFSET;
         for (int i = 0; i < name.length(); i++) {
-            hash = (hash ^ name.charAt(i)) * PRIME;
+            hash = extended(hash, name.charAt(i));
         }
-        return mix(hash);
+        return mixed(hash);
     }
 
-    /**
-     * What prompts that begin alike have in common.
-     *
-     * @param tenant null for none; prefixes are not shared between tenants
-     */
-    static long key(String tenant, int[] prompt) {
-        int blocks = Math.min(MOST_BLOCKS, prompt.length / BLOCK);
-        int length = blocks == 0 ? prompt.length : blocks * BLOCK;
-        long hash = tenant == null ? OFFSET : identity(tenant);
-        for (int i = 0; i < length; i++) {
-            hash = (hash ^ prompt[i]) * PRIME;
-        }
-        return mix(hash);
+    /** The hash of what was hashed before and one thing more. */
+    static long extended(long hash, int next) {
+        return (hash ^ next) * PRIME;
     }
 
     /**
      * The place of a request.
      *
+     * @param key what orders the places that hold nothing of it
+     * @param homes identities of places that may hold some of it, the best first; 0 for none
      * @param places at least one
      */
-    static <P extends Place> P choose(long key, List<P> places) {
+    static <P extends Place> P choose(long key, long[] homes, List<P> places) {
         if (places.size() == 1) {
             return places.get(0);
         }
@@ -99,10 +90,17 @@ final class Placement {
             }
         }
         double most = Math.ceil(BOUND * total / taking);
+        for (long home : homes) {
+            for (int i = 0; home != 0 && i < loads.length; i++) {
+                if (places.get(i).identity() == home && standings[i] == best && loads[i] + 1 <= most) {
+                    return places.get(i);
+                }
+            }
+        }
         P chosen = null;
         long weight = 0;
         for (int i = 0; i < loads.length; i++) {
-            long its = mix(key ^ places.get(i).identity());
+            long its = mixed(key ^ places.get(i).identity());
             if (standings[i] == best && loads[i] + 1 <= most && (chosen == null || Long.compareUnsigned(its, weight) > 0)) {
                 chosen = places.get(i);
                 weight = its;
@@ -112,7 +110,7 @@ final class Placement {
     }
 
     /** Spreads the bits of a hash evenly: the finalizer of SplitMix64. */
-    private static long mix(long bits) {
+    static long mixed(long bits) {
         long mixed = (bits ^ bits >>> 30) * 0xbf58476d1ce4e5b9L;
         mixed = (mixed ^ mixed >>> 27) * 0x94d049bb133111ebL;
         return mixed ^ mixed >>> 31;

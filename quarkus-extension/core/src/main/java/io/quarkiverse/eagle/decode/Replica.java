@@ -2,8 +2,10 @@ package io.quarkiverse.eagle.decode;
 
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Supplier;
 
 import org.jboss.logging.Logger;
 
@@ -32,10 +34,13 @@ final class Replica implements Placement.Place {
     /** A draft model's steps beyond the prompt have a row per sequence. */
     private static final int DRAFT_MODEL_ROWS = 8;
 
+    private static final int LEAVING = Integer.MIN_VALUE;
+
     /** Time for generations that were cut off to tell their consumers so. */
     private static final long LAST_WORDS_NANOS = 500_000_000;
 
     private final String name;
+    private final Supplier<EnginePair> opener;
     private final long identity;
     private final BundleManifest manifest;
     private final EnginePair engines;
@@ -46,20 +51,25 @@ final class Replica implements Placement.Place {
     private final DecodeLoop loop;
     private final OpenStreams openStreams = new OpenStreams();
     private final AtomicBoolean probed = new AtomicBoolean();
-    /** Requests that are on their way to the loop. */
-    private int reserved;
+    /** Requests that are on their way to the loop; {@link #LEAVING} is added when no more may come. */
+    private final AtomicInteger reserved = new AtomicInteger();
     /** Completed when it has left; null while it stays. */
-    private CompletableFuture<Void> leaving;
+    private volatile CompletableFuture<Void> leaving;
+    /** Waits for the last of the reserved. */
+    private volatile Thread leaver;
     /** Closing gave up waiting for a step. */
     private volatile boolean stuck;
+    private boolean released;
 
     /**
-     * Measures the engines' costs and starts to decode.
+     * Measures the engines' costs.
      *
+     * @param opener opened the engines
      * @param opened the engines; the caller closes them when this fails
      */
-    Replica(String name, BundleManifest manifest, EnginePair opened, ModelOptions options) {
+    Replica(String name, Supplier<EnginePair> opener, BundleManifest manifest, EnginePair opened, ModelOptions options) {
         this.name = name;
+        this.opener = opener;
         this.identity = Placement.identity(name);
         this.manifest = manifest;
         this.engines = opened.recorded(manifest.name());
@@ -75,7 +85,11 @@ final class Replica implements Placement.Place {
         drafter(null);
         this.loop = new DecodeLoop(manifest.name(), engines.target(), TreeVerifier.EndTokens.of(manifest.eosIds()),
                 options, targetCosts, economy == null ? null : economy.draft());
-        loop.start();
+    }
+
+    /** Begins to decode. */
+    void start(DecodeLoop.Neighbourhood around) {
+        loop.start(around);
     }
 
     private CostCurve cost(String role, Engine engine, int mostRows) {
@@ -106,6 +120,11 @@ final class Replica implements Placement.Place {
 
     String name() {
         return name;
+    }
+
+    /** What its engines were opened with. */
+    Supplier<EnginePair> opener() {
+        return opener;
     }
 
     Engine target() {
@@ -152,8 +171,8 @@ final class Replica implements Placement.Place {
     }
 
     @Override
-    public synchronized int load() {
-        return reserved + loop.queued() + loop.slotsInUse();
+    public int load() {
+        return (reserved.get() & Integer.MAX_VALUE) + loop.queued() + loop.slotsInUse() + loop.away();
     }
 
     ReplicaStatus status() {
@@ -163,17 +182,42 @@ final class Replica implements Placement.Place {
     }
 
     /** Keeps it from leaving until {@link #free}; false when it leaves already. */
-    synchronized boolean reserve() {
-        if (leaving != null) {
-            return false;
+    boolean reserve() {
+        int before = reserved.get();
+        while (before >= 0 && !reserved.compareAndSet(before, before + 1)) {
+            before = reserved.get();
         }
-        reserved++;
-        return true;
+        return before >= 0;
     }
 
-    synchronized void free() {
-        reserved--;
-        notifyAll();
+    void free() {
+        if (reserved.decrementAndGet() == LEAVING) {
+            LockSupport.unpark(leaver);
+        }
+    }
+
+    /**
+     * Takes a sequence over from another replica; false when it cannot, and the sequence stays where it is. On the other one's
+     * loop's thread.
+     */
+    boolean take(Sequence sequence, Replica other) {
+        if (!drafters.available().contains(sequence.drafter().name())) {
+            return false;
+        }
+        moveHere(sequence);
+        if (loop.take(sequence)) {
+            other.openStreams.over(sequence.stream());
+            return true;
+        }
+        openStreams.over(sequence.stream());
+        other.moveHere(sequence);
+        return false;
+    }
+
+    private void moveHere(Sequence sequence) {
+        sequence.moveTo(drafters.named(sequence.drafter().name()), target().shape());
+        sequence.stream().onRoom(loop::wake);
+        openStreams.opened(sequence.stream());
     }
 
     /** A subscriber is about to hear of its stream here. */
@@ -195,18 +239,19 @@ final class Replica implements Placement.Place {
         probed.set(false);
     }
 
-    synchronized boolean isLeaving() {
+    boolean isLeaving() {
         return leaving != null;
     }
 
-    /** From now on nobody can reserve it. */
-    synchronized CompletableFuture<Void> beginToLeave() {
+    /** From now on nobody can reserve it. To be called once. */
+    CompletableFuture<Void> beginToLeave() {
         leaving = new CompletableFuture<>();
+        reserved.addAndGet(LEAVING);
         return leaving;
     }
 
     /** Completed when it has left; null while it stays. */
-    synchronized CompletableFuture<Void> leaving() {
+    CompletableFuture<Void> leaving() {
         return leaving;
     }
 
@@ -225,17 +270,10 @@ final class Replica implements Placement.Place {
         }
     }
 
-    private synchronized void awaitFree(long began, long most) {
-        boolean interrupted = false;
-        for (long left = most; reserved > 0 && left > 0; left = most - (System.nanoTime() - began)) {
-            try {
-                TimeUnit.NANOSECONDS.timedWait(this, left);
-            } catch (InterruptedException e) {
-                interrupted = true; // there is a limit anyway
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
+    private void awaitFree(long began, long most) {
+        leaver = Thread.currentThread();
+        for (long left = most; reserved.get() != LEAVING && left > 0; left = most - (System.nanoTime() - began)) {
+            LockSupport.parkNanos(this, left);
         }
     }
 
@@ -269,7 +307,12 @@ final class Replica implements Placement.Place {
         return true;
     }
 
+    /** Once; who comes later waits until it is done. */
     private synchronized void release() {
+        if (released) {
+            return;
+        }
+        released = true;
         try {
             keepCosts();
             drafters.closeOwn();

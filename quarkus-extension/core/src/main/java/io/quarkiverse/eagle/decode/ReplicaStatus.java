@@ -17,6 +17,10 @@ public record ReplicaStatus(String name, State state, int slots, int slotsInUse,
         /** Its engines were lost and have not answered since; new requests go there only where no other replica serves. */
         LOST,
         /** It takes no more, and is closed when what it has came to its end. */
-        DRAINING
+        DRAINING,
+        /**
+         * Its engines are not open: they could not be reached, or every step failed. It is tried again, and serves when it can.
+         */
+        ABSENT
     }
 }

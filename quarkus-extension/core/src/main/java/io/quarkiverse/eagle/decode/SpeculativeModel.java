@@ -4,13 +4,16 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Flow;
+import java.util.function.IntUnaryOperator;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 
 import org.jboss.logging.Logger;
 
@@ -27,12 +30,14 @@ import io.quarkiverse.eagle.ResponseFormat;
 import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.draft.CostCurve;
-import io.quarkiverse.eagle.draft.Drafter;
 import io.quarkiverse.eagle.draft.Drafters;
 import io.quarkiverse.eagle.draft.PlainDrafter;
 import io.quarkiverse.eagle.draft.SpeculationEconomy;
 import io.quarkiverse.eagle.draft.SpeculativeDrafter;
+import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.EnginePair;
+import io.quarkiverse.eagle.engine.EnginesAwayException;
+import io.quarkiverse.eagle.engine.PoolLostException;
 import io.quarkiverse.eagle.grammar.TokenGrammars;
 import io.quarkiverse.eagle.sampling.TokenSampler;
 import io.quarkiverse.eagle.text.ChatTemplate;
@@ -64,6 +69,9 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
 
     private static final Duration STEP_PATIENCE = Duration.ofSeconds(5);
 
+    /** For what just comes to a replica that is let go because its steps fail. */
+    private static final Duration FAILING_PATIENCE = Duration.ofSeconds(1);
+
     private final Bundle bundle;
     private final BundleManifest manifest;
     private final Tokenizer tokenizer;
@@ -73,6 +81,8 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     private final ModelOptions options;
     /** Never empty; a new list whenever one comes or goes. */
     private volatile List<Replica> replicas = List.of();
+    private final AbsentReplicas absent;
+    private final PrefixHomes homes = new PrefixHomes();
     private volatile boolean closing;
 
     /**
@@ -87,12 +97,13 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     }
 
     /**
-     * Opens a model over several replicas, one after the other. Each has slots, a queue and limits of tenants of its own.
+     * Opens a model over several replicas, one after the other. Each has slots, a queue and limits of tenants of its own. Those
+     * that are away ({@link EnginesAwayException}) are tried again later, as long as one is there.
      *
      * @param bundle the bundle that all engines are opened from
-     * @param openers by the replica's name: opens its engines, which are taken over. A request's place depends on these names,
-     *        so
-     *        that processes with the same ones place it alike
+     * @param openers by the replica's name: opens its engines, which are taken over; called again when it was away, or had to
+     *        be
+     *        closed because its steps failed
      */
     public static SpeculativeModel open(Bundle bundle, Map<String, Supplier<EnginePair>> openers, ModelOptions options) {
         if (openers.isEmpty()) {
@@ -100,11 +111,28 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         }
         TextParts.Loading text = TextParts.load(bundle);
         List<Replica> opened = new ArrayList<>();
+        Map<String, Supplier<EnginePair>> away = new LinkedHashMap<>();
         try {
+            EngineException reason = null;
             for (Map.Entry<String, Supplier<EnginePair>> opener : openers.entrySet()) {
-                opened.add(replica(opener.getKey(), bundle.manifest(), opener.getValue(), options));
+                try {
+                    opened.add(replica(opener.getKey(), bundle.manifest(), opener.getValue(), options));
+                } catch (EnginesAwayException | PoolLostException e) {
+                    reason = e;
+                    away.put(opener.getKey(), opener.getValue());
+                }
             }
-            return new SpeculativeModel(bundle, opened, text.await(), options);
+            if (opened.isEmpty()) {
+                throw reason;
+            }
+            if (reason != null) {
+                LOG.warnf("%s opens without %s, which will be tried again: %s", bundle.manifest().name(), away.keySet(),
+                        reason.getMessage());
+            }
+            SpeculativeModel model = new SpeculativeModel(bundle, opened, text.await(), options);
+            opened.forEach(model::start);
+            away.forEach(model.absent::await);
+            return model;
         } catch (RuntimeException | Error e) {
             text.abandon();
             opened.forEach(Replica::stop);
@@ -115,7 +143,7 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     private static Replica replica(String name, BundleManifest manifest, Supplier<EnginePair> opener, ModelOptions options) {
         EnginePair engines = opener.get();
         try {
-            return new Replica(name, manifest, engines, options);
+            return new Replica(name, opener, manifest, engines, options);
         } catch (RuntimeException | Error e) {
             engines.close();
             throw e;
@@ -131,19 +159,43 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         this.toolForm = ToolForm.of(template.source());
         this.grammars = new TokenGrammars(() -> TokenBytes.load(bundle.tokenizer()),
                 manifest.eosIds().stream().mapToInt(Integer::intValue).toArray(), manifest.model().vocabulary());
+        this.absent = new AbsentReplicas(manifest.name(), this::addAbsent);
         this.replicas = List.copyOf(opened);
+    }
+
+    private void start(Replica replica) {
+        replica.start(new DecodeLoop.Neighbourhood() {
+            @Override
+            public boolean takes(Sequence sequence) {
+                return moveElsewhere(replica, sequence);
+            }
+
+            @Override
+            public void fails() {
+                letGo(replica);
+            }
+
+            @Override
+            public void left(Sequence sequence) {
+                if (replicas.size() > 1) {
+                    homes.went(PrefixHomes.beginnings(sequence.tenant(), sequence::token, sequence.length()),
+                            replica.identity());
+                }
+            }
+        });
     }
 
     /** The model's replicas as they are now. */
     public List<ReplicaStatus> replicas() {
-        return replicas.stream().map(Replica::status).toList();
+        return Stream.concat(replicas.stream().map(Replica::status), absent.names().stream()
+                .map(name -> new ReplicaStatus(name, ReplicaStatus.State.ABSENT, 0, 0, 0))).toList();
     }
 
     /**
      * Opens one more replica, which takes requests from then on; what was placed stays where it is. Measures its costs, which
-     * takes about a second.
+     * takes about a second. One that was absent is not tried any more, but there.
      *
-     * @param name a name that no replica has
+     * @param name a name that no replica has that is there
      * @param opener opens the engines from the model's bundle; they are taken over
      * @throws IllegalArgumentException there is a replica of that name
      * @throws IllegalStateException the model is closing
@@ -152,18 +204,37 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         requireNew(name);
         Replica added = replica(name, manifest, opener, options);
         try {
-            add(added);
+            add(added, false);
         } catch (RuntimeException e) {
             added.stop();
             throw e;
         }
     }
 
-    private synchronized void add(Replica added) {
+    private void addAbsent(String name, Supplier<EnginePair> opener) {
+        Replica added = replica(name, manifest, opener, options);
+        boolean wanted = false;
+        try {
+            wanted = add(added, true);
+        } finally {
+            if (!wanted) {
+                added.stop();
+            }
+        }
+    }
+
+    /** @return false when it was to be absent before, and is not any more */
+    private synchronized boolean add(Replica added, boolean wasAbsent) {
         requireNew(added.name());
+        if (!absent.forget(added.name()) && wasAbsent) {
+            return false;
+        }
+        start(added);
+        LOG.infof("The replica %s of %s takes requests", added.name(), name());
         List<Replica> more = new ArrayList<>(replicas);
         more.add(added);
         replicas = List.copyOf(more);
+        return true;
     }
 
     private void requireNew(String name) {
@@ -178,7 +249,7 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
 
     /**
      * Lets a replica leave: it takes no more requests, and when those that it has came to their end its engines are closed.
-     * Returns at once.
+     * An absent one is not tried any more. Returns at once.
      *
      * @param limit how long they may take, counted from the first call; then what runs ends with {@link FinishReason#SHUTDOWN}
      *        and what it has, and what waits there is refused
@@ -187,24 +258,46 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
      * @throws IllegalStateException no other one stays
      */
     public synchronized CompletionStage<Void> drainReplica(String name, Duration limit) {
+        if (absent.forget(name)) {
+            return CompletableFuture.completedStage(null);
+        }
         Replica leaving = replicas.stream().filter(replica -> replica.name().equals(name)).findFirst()
                 .orElseThrow(() -> new IllegalArgumentException(name() + " has no replica " + name + "; there are "
                         + replicas.stream().map(Replica::name).toList()));
         if (leaving.leaving() != null) {
             return leaving.leaving().minimalCompletionStage();
         }
-        if (replicas.stream().allMatch(replica -> replica == leaving || replica.isLeaving())) {
+        if (isLast(leaving)) {
             throw new IllegalStateException(name + " is the last replica of " + name()
                     + "; add another one first, or close the model");
         }
-        CompletableFuture<Void> left = leaving.beginToLeave();
-        Thread thread = new Thread(() -> leave(leaving, limit, left), "eagle-drain-" + name);
-        thread.setDaemon(true);
-        thread.start();
-        return left.minimalCompletionStage();
+        return beginToLeave(leaving, limit, () -> {
+        }).minimalCompletionStage();
     }
 
-    private void leave(Replica leaving, Duration limit, CompletableFuture<Void> left) {
+    private boolean isLast(Replica staying) {
+        return replicas.stream().allMatch(replica -> replica == staying || replica.isLeaving());
+    }
+
+    /** Every step of a replica fails: it leaves, unless nobody else is there, and is opened anew. On its loop's thread. */
+    private synchronized void letGo(Replica failing) {
+        if (closing || failing.isLeaving() || isLast(failing)) {
+            return;
+        }
+        LOG.errorf("Steps of the replica %s of %s fail again and again; it takes no more requests, and is opened anew",
+                failing.name(), name());
+        beginToLeave(failing, FAILING_PATIENCE, () -> absent.await(failing.name(), failing.opener()));
+    }
+
+    private CompletableFuture<Void> beginToLeave(Replica leaving, Duration limit, Runnable then) {
+        CompletableFuture<Void> left = leaving.beginToLeave();
+        Thread thread = new Thread(() -> leave(leaving, limit, left, then), "eagle-drain-" + leaving.name());
+        thread.setDaemon(true);
+        thread.start();
+        return left;
+    }
+
+    private void leave(Replica leaving, Duration limit, CompletableFuture<Void> left, Runnable then) {
         Throwable failure = null;
         try {
             leaving.leave(limit, STEP_PATIENCE);
@@ -212,7 +305,7 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
             LOG.errorf(e, "The replica %s of %s left with an error", leaving.name(), name());
             failure = e;
         }
-        remove(leaving);
+        remove(leaving, then);
         if (failure == null) {
             left.complete(null);
         } else {
@@ -220,8 +313,11 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         }
     }
 
-    private synchronized void remove(Replica left) {
+    private synchronized void remove(Replica left, Runnable then) {
         replicas = replicas.stream().filter(replica -> replica != left).toList();
+        if (!closing) {
+            then.run();
+        }
     }
 
     /** One that stays, for what all have in common. */
@@ -418,17 +514,17 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
 
     private void subscribe(GenerationRequest request, CycleListener cycles,
             Flow.Subscriber<? super GeneratedToken> subscriber) {
+        Checked checked;
         Replica replica;
-        int[] prompt;
         try {
-            prompt = promptIds(request);
-            replica = place(request.tenant(), prompt);
+            checked = check(request);
+            replica = place(request.tenant(), checked.prompt());
         } catch (RuntimeException e) {
             reject(subscriber, e);
             return;
         }
         try {
-            subscribe(request, prompt, cycles, subscriber, replica);
+            subscribe(request, checked, cycles, subscriber, replica, false);
         } finally {
             replica.free();
         }
@@ -437,11 +533,10 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     /** A replica for a request; reserved, so that it does not leave before the request is there. */
     private Replica place(String tenant, int[] prompt) {
         List<Replica> all = replicas;
-        long key = all.size() == 1 ? 0 : Placement.key(tenant, prompt);
-        Replica chosen = Placement.choose(key, all);
+        Replica chosen = choose(tenant, i -> prompt[i], prompt.length, all);
         while (!chosen.reserve()) {
             all = replicas;
-            chosen = Placement.choose(key, all);
+            chosen = choose(tenant, i -> prompt[i], prompt.length, all);
         }
         for (Replica other : all) {
             if (other != chosen && other.wantsProbe()) {
@@ -451,12 +546,44 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         return chosen;
     }
 
+    private Replica choose(String tenant, IntUnaryOperator token, int length, List<Replica> all) {
+        if (all.size() == 1) {
+            return all.get(0);
+        }
+        long[] beginnings = PrefixHomes.beginnings(tenant, token, length);
+        Replica chosen = Placement.choose(beginnings[beginnings.length - 1], homes.homes(beginnings, length), all);
+        homes.went(beginnings, chosen.identity());
+        return chosen;
+    }
+
+    /** Gives a sequence of a replica whose engines do not work to another one; false when none serves. On its loop's thread. */
+    private boolean moveElsewhere(Replica from, Sequence sequence) {
+        List<Replica> serving = replicas.stream()
+                .filter(replica -> replica != from && replica.standing() == Placement.Standing.OPEN).toList();
+        if (serving.isEmpty()) {
+            return false;
+        }
+        Replica chosen = choose(sequence.tenant(), sequence::token, sequence.length(), serving);
+        if (!chosen.reserve()) {
+            return false;
+        }
+        try {
+            return chosen.take(sequence, from);
+        } finally {
+            chosen.free();
+        }
+    }
+
     /** Lost engines get no requests, so a token for nobody finds out whether they are back. */
     private void probe(Replica lost) {
-        int[] prompt = { Math.max(0, manifest.bosId()) };
-        subscribe(GenerationRequest.tokens(prompt)
-                .with(GenerationOptions.defaults().withMaxTokens(1).withDrafter(PlainDrafter.NAME)), prompt, null,
-                new Probe(lost), lost);
+        GenerationRequest request = GenerationRequest.tokens(Math.max(0, manifest.bosId()))
+                .with(GenerationOptions.defaults().withMaxTokens(1).withDrafter(PlainDrafter.NAME));
+        Probe probe = new Probe(lost);
+        try {
+            subscribe(request, check(request), null, probe, lost, true);
+        } catch (RuntimeException e) {
+            probe.onError(e);
+        }
     }
 
     private record Probe(Replica lost) implements Flow.Subscriber<GeneratedToken> {
@@ -481,28 +608,45 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         }
     }
 
-    private void subscribe(GenerationRequest request, int[] prompt, CycleListener cycles,
-            Flow.Subscriber<? super GeneratedToken> subscriber, Replica replica) {
+    /**
+     * What of a request was checked, and needs no replica.
+     *
+     * @param generation with everything that the request left to the model
+     */
+    private record Checked(int[] prompt, GenerationOptions generation, String drafter, long seed, TokenSampler sampler) {
+    }
+
+    /** Refuses what cannot be done, wherever it were done, before anything is. */
+    private Checked check(GenerationRequest request) {
+        int[] prompt = promptIds(request);
+        GenerationOptions generation = limited(request.options());
+        if (generation.budget() == null && options.budget() != null) {
+            generation = generation.withBudget(options.budget());
+        }
+        String drafter = anyReplica().drafter(generation.drafter()).name();
+        ResponseFormat format = format(request);
+        generation = accepting(generation, drafter, format);
+        long seed = generation.seed() == null ? SEEDS.nextLong() : generation.seed();
+        return new Checked(prompt, generation, drafter, seed,
+                new TokenSampler(generation, seed, manifest.model().vocabulary(), grammars.start(format)));
+    }
+
+    private void subscribe(GenerationRequest request, Checked checked, CycleListener cycles,
+            Flow.Subscriber<? super GeneratedToken> subscriber, Replica replica, boolean pinned) {
         Sequence sequence;
         TokenStream stream;
         try {
-            GenerationOptions generation = limited(request.options());
-            if (generation.budget() == null && options.budget() != null) {
-                generation = generation.withBudget(options.budget());
-            }
-            Drafter drafter = replica.drafter(generation.drafter());
-            ResponseFormat format = format(request);
-            generation = accepting(generation, drafter, format);
-            long seed = generation.seed() == null ? SEEDS.nextLong() : generation.seed();
             stream = new TokenStream(subscriber, options.emission(), replica.loop()::wake);
-            sequence = new Sequence(prompt, generation, seed, drafter,
-                    new TokenSampler(generation, seed, manifest.model().vocabulary(), grammars.start(format)),
-                    new IncrementalDetokenizer(tokenizer), new StopMatcher(generation.stop()),
+            sequence = new Sequence(checked.prompt(), checked.generation(), checked.seed(), replica.drafter(checked.drafter()),
+                    checked.sampler(), new IncrementalDetokenizer(tokenizer), new StopMatcher(checked.generation().stop()),
                     request.tools() == null ? null : new ToolCallFinder(request.tools()), stream, cycles,
                     replica.target().shape(), replica.target()::nanoTime, request.tenant(), request.priority());
         } catch (RuntimeException e) {
             reject(subscriber, e);
             return;
+        }
+        if (pinned) {
+            sequence.pin();
         }
         replica.opened(stream);
         subscriber.onSubscribe(stream);
@@ -531,10 +675,10 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     }
 
     /** The options with the rule of acceptance in effect, and with what the rule asks for. */
-    private GenerationOptions accepting(GenerationOptions wanted, Drafter drafter, ResponseFormat format) {
-        requireAcceptance(wanted.acceptance(), drafter.name(), format);
+    private GenerationOptions accepting(GenerationOptions wanted, String drafter, ResponseFormat format) {
+        requireAcceptance(wanted.acceptance(), drafter, format);
         boolean free = format instanceof ResponseFormat.Text;
-        Acceptance rule = !free || !drafter.name().equals(SpeculativeDrafter.NAME) ? Acceptance.COUPLED
+        Acceptance rule = !free || !drafter.equals(SpeculativeDrafter.NAME) ? Acceptance.COUPLED
                 : wanted.acceptance() != null ? wanted.acceptance() : options.acceptance();
         GenerationOptions effective = wanted.withAcceptance(rule);
         boolean repeats = rule == Acceptance.REJECTION && wanted.seed() != null && !wanted.greedy();
@@ -568,6 +712,7 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     /** From now on no replica comes; returns those that there are. */
     private synchronized List<Replica> beginToClose() {
         closing = true;
+        absent.end();
         return replicas;
     }
 

@@ -2,27 +2,43 @@ package io.quarkiverse.eagle.decode;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
 import static org.awaitility.Awaitility.await;
 
+import java.lang.reflect.Proxy;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ForkJoinPool;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
+import io.quarkiverse.eagle.Acceptance;
 import io.quarkiverse.eagle.FinishReason;
 import io.quarkiverse.eagle.GenerationOptions;
+import io.quarkiverse.eagle.InvalidRequestException;
+import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.EnginePair;
+import io.quarkiverse.eagle.engine.EnginesAwayException;
 import io.quarkiverse.eagle.engine.PoolLostException;
+import io.quarkiverse.eagle.engine.StepRequest;
 import io.quarkiverse.eagle.toy.Consumer;
 import io.quarkiverse.eagle.toy.Gate;
 import io.quarkiverse.eagle.toy.ToyDraft;
+import io.quarkiverse.eagle.toy.ToyHeads;
 import io.quarkiverse.eagle.toy.ToyLanguage;
 import io.quarkiverse.eagle.toy.ToyModel;
 import io.quarkiverse.eagle.toy.ToyTarget;
@@ -55,7 +71,8 @@ class ReplicasTest {
         ToyTarget target = new ToyTarget(ENDLESS, 2, 320, 128, 6, true);
         ToyDraft draft = new ToyDraft(ENDLESS, 2, 320, 128, 10, 0.8);
         targets.put(name, target);
-        model.addReplica(name, () -> new EnginePair(target, draft));
+        ToyTarget language = new ToyTarget(ENDLESS, 2, 320, 128, 6, true, 0.8);
+        model.addReplica(name, () -> new EnginePair(target, draft, Map.of("speculative", language)));
     }
 
     private Consumer ask(int seed) {
@@ -184,25 +201,266 @@ class ReplicasTest {
     }
 
     @Test
-    void aReplicaThatIsLostFailsItsOwnAndGetsRequestsAgainWhenItIsBack() {
+    void aReplicaThatIsLostGetsRequestsAgainWhenItIsBack() {
         add("second");
         int question = questionFor("second");
-        targets.get("second").beforeEveryStep(request -> {
-            throw PoolLostException.unreachable("the toy server is away", null);
-        });
-        Consumer lost = ask(question);
-        await().until(() -> status("second").state() == ReplicaStatus.State.LOST);
-        assertAnswers(question);
-        assertThat(lost.awaitFailure()).isInstanceOf(PoolLostException.class);
+        targets.get("second").beforeEveryStep(ReplicasTest::away);
         assertAnswers(question);
         assertThat(status("second").state()).isEqualTo(ReplicaStatus.State.LOST);
+        assertAnswers(question);
         targets.get("second").beforeEveryStep(request -> {
         });
         await().until(() -> {
             assertAnswers(question);
             return status("second").state() == ReplicaStatus.State.SERVING;
         });
-        assertThat(whereAnswered(question)).isEqualTo("second");
+        assertThat(whereAnswered(question)).as("who read it meanwhile").isEqualTo(FIRST);
+        questionFor("second");
+    }
+
+    private static void away(StepRequest request) {
+        throw PoolLostException.unreachable("the toy server is away", null);
+    }
+
+    @ParameterizedTest
+    @CsvSource({ "eagle2,COUPLED", "none,COUPLED", "pld,COUPLED", "speculative,COUPLED", "speculative,REJECTION" })
+    void whatRanAndWaitedOnAReplicaThatDiesGoesOnElsewhereAndNothingComesTwice(String drafter, Acceptance rule) {
+        add("second");
+        int question = questionFor("second");
+        Gate first = new Gate();
+        Gate second = new Gate();
+        AtomicInteger steps = new AtomicInteger();
+        targets.get(FIRST).beforeEveryStep(first);
+        targets.get("second").beforeEveryStep(request -> {
+            if (steps.incrementAndGet() == 12) {
+                second.accept(request);
+            }
+            if (steps.get() >= 12) {
+                away(request);
+            }
+        });
+        GenerationOptions options = GenerationOptions.defaults().withMaxTokens(60).withDrafter(drafter)
+                .withAcceptance(rule).withTemperature(1.2);
+        List<Consumer> answers = new ArrayList<>();
+        List<ToldReplays> told = new ArrayList<>();
+        for (int i = 0; i < 10; i++) {
+            told.add(new ToldReplays());
+            answers.add(Consumer.eager().of(model.stream(
+                    ToyModel.request(ToyModel.prompt(LENGTH, question), options.withSeed((long) i)), told.get(i))));
+        }
+        second.awaitArrival();
+        assertThat(status("second").queued()).isPositive();
+        await().until(() -> answers.stream().anyMatch(answer -> answer.received() > 0));
+        second.open();
+        await().until(() -> status("second").slotsInUse() + status("second").queued() == 0);
+        first.open();
+        List<int[]> ids = answers.stream().map(Consumer::awaitAnswer).toList();
+        assertThat(told.stream().map(ToldReplays::reasons).toList()).contains(List.of(ReplayReason.POOL_LOST));
+        for (int i = 0; i < ids.size(); i++) {
+            assertThat(ids.get(i)).isEqualTo(toy.ids(ToyModel.prompt(LENGTH, question), options.withSeed((long) i)));
+        }
+    }
+
+    @Test
+    void aConsumerThatDoesNotAskKeepsItsAnswerWhereverItIs() {
+        add("second");
+        int question = questionFor("second");
+        Consumer slow = new Consumer(1).of(model.stream(ToyModel.request(ToyModel.prompt(LENGTH, question),
+                OPTIONS.withMaxTokens(200))));
+        slow.awaitTokens(1);
+        targets.get("second").beforeEveryStep(ReplicasTest::away);
+        slow.request(100);
+        await().until(() -> status("second").slotsInUse() == 0);
+        slow.request(Long.MAX_VALUE);
+        assertThat(slow.awaitAnswer()).isEqualTo(ENDLESS.greedy(ToyModel.prompt(LENGTH, question), 200));
+    }
+
+    @Test
+    void whatIsRefusedCostsNothingAnywhere() {
+        add("second");
+        int question = questionFor("second");
+        AtomicInteger tried = new AtomicInteger();
+        targets.get("second").beforeEveryStep(request -> {
+            tried.incrementAndGet();
+            away(request);
+        });
+        assertAnswers(question);
+        await().until(() -> status("second").slotsInUse() == 0);
+        int before = tried.get();
+        for (GenerationOptions wrong : List.of(OPTIONS.withDrafter("abacus"), OPTIONS.withAcceptance(Acceptance.REJECTION))) {
+            assertThat(Consumer.eager().of(model.stream(ToyModel.request(ToyModel.prompt(LENGTH, question), wrong)))
+                    .awaitFailure()).isInstanceOf(InvalidRequestException.class);
+        }
+        assertThat(Consumer.eager().of(model.stream(ToyModel.request(ToyModel.prompt(400, 1), OPTIONS))).awaitFailure())
+                .isInstanceOf(InvalidRequestException.class);
+        model.drainReplica("second", Duration.ofSeconds(20)).toCompletableFuture().join();
+        assertThat(tried.get()).as("a request that is placed looks whether the lost replica is back").isEqualTo(before);
+    }
+
+    @Test
+    void aConversationStaysWhereItsTokensAre() {
+        add("second");
+        add("third");
+        int[] prompt = ToyModel.prompt(LENGTH, 5);
+        List<Integer> cached = new ArrayList<>();
+        for (int turn = 0; turn < 4; turn++) {
+            Consumer answer = Consumer.eager().of(model.stream(ToyModel.request(prompt, OPTIONS.withDrafter("pld"))));
+            int[] ids = answer.awaitAnswer();
+            cached.add(answer.lastToken().result().cachedTokens());
+            await().until(() -> model.slotsInUse() == 0);
+            assertAnswers(100 + turn);
+            int[] longer = Arrays.copyOf(prompt, prompt.length + ids.length + 5);
+            System.arraycopy(ids, 0, longer, prompt.length, ids.length);
+            prompt = longer;
+        }
+        assertThat(cached.get(0)).isZero();
+        assertThat(cached.subList(1, 4)).as("prefix hits").allSatisfy(count -> assertThat(count).isGreaterThan(LENGTH));
+    }
+
+    @Test
+    void aReplicaWhoseStepsAllFailLeavesAndIsOpenedAnew() {
+        List<ToyTarget> opened = new ArrayList<>();
+        AtomicBoolean mended = new AtomicBoolean(true);
+        model.addReplica("second", () -> {
+            if (!mended.get()) {
+                throw new EnginesAwayException("the toy is broken", null);
+            }
+            ToyTarget target = new ToyTarget(ENDLESS, 2, 320, 128, 6, true);
+            opened.add(target);
+            targets.put("second", target);
+            return new EnginePair(target, new ToyDraft(ENDLESS, 2, 320, 128, 10, 0.8));
+        });
+        int question = questionFor("second");
+        ToyTarget broken = opened.get(0);
+        mended.set(false);
+        broken.beforeEveryStep(request -> {
+            throw new EngineException("the toy breaks");
+        });
+        for (int i = 0; i < DecodeLoop.MOST_FAILURES; i++) {
+            assertThat(ask(question).awaitFailure()).hasMessageContaining("the toy breaks");
+        }
+        await().until(() -> status("second").state() == ReplicaStatus.State.ABSENT);
+        assertThat(broken.isClosed()).isTrue();
+        assertAnswers(question);
+        mended.set(true);
+        await().until(() -> status("second").state() == ReplicaStatus.State.SERVING);
+        assertThat(opened).hasSize(2);
+        questionFor("second");
+    }
+
+    @Test
+    void aStepThatFailsNowAndThenIsNoReasonToLeave() {
+        add("second");
+        int question = questionFor("second");
+        AtomicBoolean breaks = new AtomicBoolean();
+        targets.get("second").beforeEveryStep(request -> {
+            if (breaks.getAndSet(false)) {
+                throw new EngineException("the toy breaks");
+            }
+        });
+        for (int i = 0; i < 2 * DecodeLoop.MOST_FAILURES; i++) {
+            breaks.set(true);
+            assertThat(ask(question).awaitFailure()).hasMessageContaining("the toy breaks");
+            assertAnswers(question);
+        }
+        assertThat(status("second").state()).isEqualTo(ReplicaStatus.State.SERVING);
+    }
+
+    @Test
+    void theOnlyReplicaStaysHoweverOftenItFails() {
+        toy.target().beforeEveryStep(request -> {
+            throw new EngineException("the toy breaks");
+        });
+        for (int i = 0; i < 2 * DecodeLoop.MOST_FAILURES; i++) {
+            assertThat(ask(i).awaitFailure()).hasMessageContaining("the toy breaks");
+        }
+        toy.target().beforeEveryStep(request -> {
+        });
+        assertAnswers(1);
+    }
+
+    @Test
+    void whatIsAwayWhenTheModelOpensIsAddedWhenItAnswers() {
+        AtomicBoolean there = new AtomicBoolean();
+        ToyTarget late = new ToyTarget(ENDLESS, 2, 320, 128, 6, true);
+        ToyTarget early = new ToyTarget(ENDLESS, 2, 320, 128, 6, true);
+        Map<String, Supplier<EnginePair>> openers = new LinkedHashMap<>();
+        openers.put("never", () -> {
+            throw new EnginesAwayException("nobody there", null);
+        });
+        openers.put("late", () -> {
+            if (!there.get()) {
+                throw new EnginesAwayException("nobody there yet", null);
+            }
+            return new EnginePair(late, null);
+        });
+        openers.put("early", () -> new EnginePair(early, null));
+        try (SpeculativeModel several = SpeculativeModel.open(model.bundle(), openers,
+                new ModelOptions("none", null, 4, ForkJoinPool.commonPool()))) {
+            assertThat(several.replicas()).extracting(ReplicaStatus::name, ReplicaStatus::state).containsExactly(
+                    tuple("early", ReplicaStatus.State.SERVING), tuple("never", ReplicaStatus.State.ABSENT),
+                    tuple("late", ReplicaStatus.State.ABSENT));
+            assertThat(several.slots()).isEqualTo(2);
+            several.drainReplica("never", Duration.ZERO).toCompletableFuture().join();
+            there.set(true);
+            await().untilAsserted(() -> assertThat(several.replicas()).extracting(ReplicaStatus::name, ReplicaStatus::state)
+                    .containsExactly(tuple("early", ReplicaStatus.State.SERVING), tuple("late", ReplicaStatus.State.SERVING)));
+            several.drainReplica("early", FOR_EVER).toCompletableFuture().join();
+            assertThat(several.generate(ToyModel.request(ToyModel.prompt(5, 1), OPTIONS)).await().indefinitely().tokenIds())
+                    .isEqualTo(ENDLESS.greedy(ToyModel.prompt(5, 1), 30));
+        }
+        assertThat(late.isClosed()).isTrue();
+    }
+
+    @Test
+    void aModelDoesNotOpenWhenAllAreAwayOrOneIsWrong() {
+        ToyTarget good = new ToyTarget(ENDLESS, 2, 320, 128, 6, true);
+        Map<String, Supplier<EnginePair>> openers = new LinkedHashMap<>();
+        openers.put("away", () -> {
+            throw new EnginesAwayException("nobody there", null);
+        });
+        ModelOptions options = new ModelOptions("none", null, 4, ForkJoinPool.commonPool());
+        assertThatThrownBy(() -> SpeculativeModel.open(model.bundle(), openers, options))
+                .isInstanceOf(EnginesAwayException.class).hasMessage("nobody there");
+        openers.put("good", () -> new EnginePair(good, null));
+        openers.put("wrong", () -> {
+            throw new EngineException("another bundle");
+        });
+        assertThatThrownBy(() -> SpeculativeModel.open(model.bundle(), openers, options)).isInstanceOf(EngineException.class)
+                .hasMessage("another bundle");
+        assertThat(good.isClosed()).isTrue();
+    }
+
+    @Test
+    void whateverIsClosedTwiceIsClosedOnce() {
+        AtomicInteger closed = new AtomicInteger();
+        ToyTarget target = new ToyTarget(ENDLESS, 2, 320, 128, 6, true);
+        model.addReplica("second", () -> new EnginePair(target, null, Map.of("medusa", countingClose(closed))));
+        model.drainReplica("second", Duration.ZERO).toCompletableFuture().join();
+        model.drain(Duration.ZERO);
+        model.close(Duration.ofSeconds(5));
+        model.close();
+        assertThat(closed).hasValue(1);
+        Replica alone = new Replica("alone", null, model.manifest(),
+                new EnginePair(new ToyTarget(ENDLESS, 2, 320, 128, 6, true), null, Map.of("medusa", countingClose(closed))),
+                new ModelOptions("none", null, 4, ForkJoinPool.commonPool()));
+        alone.start(DecodeLoop.Neighbourhood.NONE);
+        alone.loop().drain(Duration.ZERO);
+        assertThat(alone.awaitEnd(Duration.ofSeconds(5))).isTrue();
+        assertThat(alone.awaitEnd(Duration.ofSeconds(5))).isTrue();
+        assertThat(alone.stop()).isTrue();
+        assertThat(closed).hasValue(2);
+    }
+
+    private static Engine countingClose(AtomicInteger closed) {
+        Engine heads = new ToyHeads(ENDLESS, false, 2, 10, 0.8);
+        return (Engine) Proxy.newProxyInstance(Engine.class.getClassLoader(), new Class<?>[] { Engine.class },
+                (proxy, method, arguments) -> {
+                    if (method.getName().equals("close")) {
+                        closed.incrementAndGet();
+                    }
+                    return method.invoke(heads, arguments);
+                });
     }
 
     @Test

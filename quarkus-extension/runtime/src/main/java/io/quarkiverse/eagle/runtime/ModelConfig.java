@@ -213,9 +213,9 @@ public interface ModelConfig {
         Optional<List<String>> endpoints();
 
         /**
-         * Whether all endpoints serve at once. Each request goes to one of them, chosen by the beginning of its prompt and by
-         * what they have to do; slots, queue and tenant limits are per endpoint. All of them must be there when the model
-         * opens.
+         * Whether all endpoints serve at once. Each request goes to one of them, chosen by what they read before and by what
+         * they have to do; slots, queue and tenant limits are per endpoint. One of them must be there when the model opens; the
+         * others are added when they answer.
          */
         @WithDefault("false")
         boolean spread();

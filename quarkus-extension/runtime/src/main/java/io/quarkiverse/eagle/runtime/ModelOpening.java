@@ -28,6 +28,7 @@ import io.quarkiverse.eagle.decode.SpeculativeModel;
 import io.quarkiverse.eagle.draft.DrafterProvider;
 import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.EnginePair;
+import io.quarkiverse.eagle.engine.EnginesAwayException;
 import io.quarkiverse.eagle.onnxruntime.OnnxRuntimeEngines;
 import io.quarkiverse.eagle.onnxruntime.OnnxRuntimeOptions;
 import io.quarkiverse.eagle.triton.TritonEngines;
@@ -108,6 +109,8 @@ final class ModelOpening {
             return SpeculativeModel.open(bundle, openers, options);
         } catch (ConfigurationException e) {
             throw e;
+        } catch (EnginesAwayException e) {
+            throw wrong("triton", e);
         } catch (InvalidRequestException e) {
             throw wrong("drafter", e);
         } catch (RuntimeException e) {
@@ -145,8 +148,12 @@ final class ModelOpening {
                 .next();
         model.change(serving -> {
             Bundle draft = draftBundle(serving.bundle());
-            serving.addReplica(added.getKey(), () -> withDraftModel(serving.bundle(), added.getValue().open(serving.bundle()),
-                    draft));
+            try {
+                serving.addReplica(added.getKey(),
+                        () -> withDraftModel(serving.bundle(), added.getValue().open(serving.bundle()), draft));
+            } catch (EnginesAwayException e) {
+                throw wrong("triton", e);
+            }
         });
     }
 
@@ -255,6 +262,8 @@ final class ModelOpening {
     private EnginePair atTriton(Bundle bundle, TritonOptions options) {
         try {
             return TritonEngines.open(bundle, options);
+        } catch (EnginesAwayException e) {
+            throw e; // another endpoint may be there
         } catch (EngineException e) {
             throw wrong("triton", e);
         }

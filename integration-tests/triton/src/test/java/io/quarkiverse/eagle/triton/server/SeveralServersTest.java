@@ -5,8 +5,11 @@ import static org.awaitility.Awaitility.await;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
 import org.awaitility.core.ConditionFactory;
@@ -21,6 +24,7 @@ import io.quarkiverse.eagle.GenerationOptions;
 import io.quarkiverse.eagle.GenerationRequest;
 import io.quarkiverse.eagle.decode.ReplicaStatus;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
+import io.quarkiverse.eagle.engine.EnginePair;
 import io.quarkiverse.eagle.triton.TritonEngines;
 import io.quarkiverse.eagle.triton.TritonListener;
 import io.smallrye.mutiny.helpers.test.AssertSubscriber;
@@ -121,18 +125,37 @@ class SeveralServersTest {
     }
 
     @Test
-    void aKilledServerHurtsOnlyItsOwnAndTheyGoOnWhenItIsBack() {
+    void whatRanOnAKilledServerGoesOnAtTheOtherAndTheKilledOneServesAgainWhenItIsBack() {
         try (SpeculativeModel model = ServedBundle.over(ServedBundle.at(first.endpoint()))) {
             add(model, second, TritonListener.NONE);
             List<AssertSubscriber<GeneratedToken>> streams = ask(model, 4, LONG);
             patiently().until(() -> model.replicas().stream().allMatch(replica -> replica.slotsInUse() > 0));
             second.kill();
-            patiently().until(() -> state(model, second) == ReplicaStatus.State.LOST);
-            assertAnswer(model, QUESTION);
+            assertAnswers(streams, LONG);
+            assertThat(state(model, second)).isEqualTo(ReplicaStatus.State.LOST);
             assertAnswer(model, "Name three rivers.");
             second.start();
-            assertAnswers(streams, LONG);
-            assertThat(state(model, second)).isEqualTo(ReplicaStatus.State.SERVING);
+            patiently().until(() -> {
+                assertAnswer(model, QUESTION);
+                return state(model, second) == ReplicaStatus.State.SERVING;
+            });
+        }
+    }
+
+    @Test
+    void aServerThatIsNotThereWhenTheModelOpensIsAddedWhenItAnswers() {
+        second.kill();
+        Map<String, Supplier<EnginePair>> openers = new LinkedHashMap<>();
+        for (RealServer server : List.of(second, first)) {
+            openers.put(server.endpoint(),
+                    () -> TritonEngines.open(ServedBundle.bundle(), ServedBundle.at(server.endpoint())));
+        }
+        try (SpeculativeModel model = SpeculativeModel.open(ServedBundle.bundle(), openers, ServedBundle.options(null))) {
+            assertThat(state(model, second)).isEqualTo(ReplicaStatus.State.ABSENT);
+            assertAnswer(model, QUESTION);
+            second.start();
+            patiently().until(() -> state(model, second) == ReplicaStatus.State.SERVING);
+            assertAnswers(ask(model, 4, GREEDY), GREEDY);
         }
     }
 }
