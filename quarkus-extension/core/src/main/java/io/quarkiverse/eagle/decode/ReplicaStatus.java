@@ -4,7 +4,7 @@ package io.quarkiverse.eagle.decode;
  * One of a model's replicas at a moment.
  *
  * @param name the name that it was added under; at Triton its endpoint
- * @param slots generations that it runs at once
+ * @param slots generations that it runs at once; 0 while it is absent
  * @param slotsInUse slots that generations hold
  * @param queued requests that wait there for their first slot
  */

@@ -303,8 +303,9 @@ class ReplicasTest {
         add("third");
         int[] prompt = ToyModel.prompt(LENGTH, 5);
         List<Integer> cached = new ArrayList<>();
-        for (int turn = 0; turn < 4; turn++) {
-            Consumer answer = Consumer.eager().of(model.stream(ToyModel.request(prompt, OPTIONS.withDrafter("pld"))));
+        for (int turn = 0; turn < 3; turn++) {
+            Consumer answer = Consumer.eager()
+                    .of(model.stream(ToyModel.request(prompt, OPTIONS.withMaxTokens(90).withDrafter("pld"))));
             int[] ids = answer.awaitAnswer();
             cached.add(answer.lastToken().result().cachedTokens());
             await().until(() -> model.slotsInUse() == 0);
@@ -314,7 +315,7 @@ class ReplicasTest {
             prompt = longer;
         }
         assertThat(cached.get(0)).isZero();
-        assertThat(cached.subList(1, 4)).as("prefix hits").allSatisfy(count -> assertThat(count).isGreaterThan(LENGTH));
+        assertThat(cached.subList(1, 3)).as("prefix hits").allSatisfy(count -> assertThat(count).isGreaterThan(LENGTH));
     }
 
     @Test
