@@ -114,13 +114,11 @@ class Eagle3(nn.Module):
             features = self.finish(features, attend(query, key, value, own_keys, own_values, seen))
             yield features
 
-    def tensors(self, words, vocabulary):
-        """By the authors' names; words: the target's ids of the draft's, ascending."""
+    def by_name(self):
+        """The parameters by the authors' names; `fc` is whitened here and not in their form."""
         layer = "midlayer."
-        offered = torch.zeros(vocabulary, dtype=torch.bool)
-        offered[words] = True
         return {
-            "fc.weight": self.fc / self.spread.flatten(),
+            "fc.weight": self.fc,
             layer + "input_layernorm.weight": self.token_norm,
             layer + "hidden_norm.weight": self.feature_norm,
             layer + "self_attn.q_proj.weight": self.query,
@@ -133,9 +131,22 @@ class Eagle3(nn.Module):
             layer + "mlp.down_proj.weight": self.down,
             "norm.weight": self.norm,
             "lm_head.weight": self.lm_head,
-            "d2t": words - torch.arange(len(words)),
-            "t2d": offered,
         }
+
+    def tensors(self, words, vocabulary):
+        """words: the target's ids of the draft's, ascending."""
+        offered = torch.zeros(vocabulary, dtype=torch.bool)
+        offered[words] = True
+        whitened = {"fc.weight": self.fc / self.spread.flatten()}
+        return {**self.by_name(), **whitened, "d2t": words - torch.arange(len(words)), "t2d": offered}
+
+    @torch.no_grad()
+    def load(self, tensors):
+        """The opposite of `tensors`. Returns the words that the head drafts."""
+        for name, parameter in self.by_name().items():
+            parameter.copy_(tensors[name].float())
+        self.fc.mul_(self.spread.flatten())
+        return tensors["d2t"] + torch.arange(len(tensors["d2t"]))
 
     def config(self, layers, vocabulary):
         s = self.shape

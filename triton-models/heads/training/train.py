@@ -75,6 +75,8 @@ def train_eagle3_head(given, target):
     chats, vocabulary = reader(given, target), len(target.embedding)
     words = most_frequent(frequencies(chats.train, vocabulary), given.words)
     model = Eagle3(target.shape, train_eagle3.WIDTH, train_eagle3.spread(chats), target.embedding[words], target.norm)
+    if given.begin:
+        words = model.load(tensors_of(given.begin))
     save = lambda: write(given.out, model.tensors(words, vocabulary), model.config(layers(target), vocabulary))
     read = train_eagle3.train(model, target, words, chats, given.minutes, given.rate or 1e-3, given.seed, save)
     save()
@@ -125,8 +127,11 @@ def most_frequent(frequency, words):
 
 def begin(model, folder):
     if folder:
-        tensors = load_file(os.path.join(folder, "model.safetensors"))
-        model.load_state_dict({name: value.float() for name, value in tensors.items()})
+        model.load_state_dict({name: value.float() for name, value in tensors_of(folder).items()})
+
+
+def tensors_of(folder):
+    return load_file(os.path.join(folder, "model.safetensors"))
 
 
 def write(folder, tensors, config):

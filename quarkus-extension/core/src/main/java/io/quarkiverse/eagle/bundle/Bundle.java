@@ -53,13 +53,27 @@ public final class Bundle {
      * @throws BundleException when the folder is no bundle, was made by another format, or a file is missing or damaged
      */
     public static Bundle open(Path folder) {
+        return open(folder, null);
+    }
+
+    /**
+     * Opens a bundle and verifies its files, those that were verified before and have not changed since by their size alone.
+     *
+     * @param verified what was verified before; null for nothing, and to remember nothing
+     * @throws BundleException as {@link #open(Path)}
+     */
+    public static Bundle open(Path folder, VerifiedFiles verified) {
         Bundle bundle = openUnverified(folder);
-        bundle.verify(bundle.manifest.files());
+        VerifiedFiles.Memory memory = verified == null ? null : verified.of(folder);
+        bundle.verify(bundle.manifest.files(), memory);
+        if (memory != null) {
+            memory.keep();
+        }
         return bundle;
     }
 
-    private void verify(List<BundleManifest.FileEntry> files) {
-        files.parallelStream().map(this::damage).filter(Objects::nonNull).findFirst().ifPresent(damage -> {
+    private void verify(List<BundleManifest.FileEntry> files, VerifiedFiles.Memory memory) {
+        files.parallelStream().map(entry -> damage(entry, memory)).filter(Objects::nonNull).findFirst().ifPresent(damage -> {
             throw new BundleException(damage + " Build the bundle again: eagle build … --out " + folder);
         });
     }
@@ -71,7 +85,7 @@ public final class Bundle {
      */
     public static Bundle openText(Path folder) {
         Bundle bundle = openUnverified(folder);
-        bundle.verify(bundle.manifest.files().stream().filter(entry -> TEXT.contains(entry.path())).toList());
+        bundle.verify(bundle.manifest.files().stream().filter(entry -> TEXT.contains(entry.path())).toList(), null);
         return bundle;
     }
 
@@ -153,7 +167,7 @@ public final class Bundle {
     }
 
     /** What is wrong with a file, as a sentence; null when nothing is. */
-    private String damage(BundleManifest.FileEntry entry) {
+    private String damage(BundleManifest.FileEntry entry, VerifiedFiles.Memory memory) {
         Path file = folder.resolve(entry.path());
         try {
             if (!Files.isRegularFile(file)) {
@@ -163,9 +177,18 @@ public final class Bundle {
             if (size != entry.size()) {
                 return file + " is damaged: it has " + size + " bytes, its manifest says " + entry.size() + ".";
             }
+            if (memory != null && memory.holds(file, entry.sha256())) {
+                return null;
+            }
+            String identity = memory == null ? null : memory.identity(file);
             String sha256 = sha256(file);
-            return sha256.equals(entry.sha256()) ? null
-                    : file + " is damaged: its SHA-256 is " + sha256 + ", its manifest says " + entry.sha256() + ".";
+            if (!sha256.equals(entry.sha256())) {
+                return file + " is damaged: its SHA-256 is " + sha256 + ", its manifest says " + entry.sha256() + ".";
+            }
+            if (memory != null) {
+                memory.verified(file, sha256, identity);
+            }
+            return null;
         } catch (IOException e) {
             return file + " cannot be read: " + e.getMessage() + ".";
         }

@@ -1,6 +1,7 @@
 package io.quarkiverse.eagle.decode;
 
 import java.time.Duration;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -61,6 +62,8 @@ public final class ReloadableModel implements EagleModel, AutoCloseable {
         private final SpeculativeModel model;
         private final AtomicInteger users = new AtomicInteger();
         private volatile long leftAt = System.nanoTime();
+        private volatile long tokenAt;
+        private volatile boolean anyToken;
         /** Waits for the last user; null before the edition is replaced. */
         private volatile Thread closer;
 
@@ -71,6 +74,11 @@ public final class ReloadableModel implements EagleModel, AutoCloseable {
         /** The bundle's model. Do not ask it for a stream: nobody would wait for that one's end. */
         public SpeculativeModel model() {
             return model;
+        }
+
+        /** Whether this bundle brought somebody a token within a time. */
+        public boolean producedWithin(Duration time) {
+            return anyToken && System.nanoTime() - tokenAt <= time.toNanos();
         }
 
         /**
@@ -94,7 +102,10 @@ public final class ReloadableModel implements EagleModel, AutoCloseable {
 
         private Multi<GeneratedToken> entered(GenerationRequest request, CycleListener cycles) {
             AtomicBoolean inside = new AtomicBoolean(true);
-            return model.stream(request, cycles).onTermination().invoke(() -> {
+            return model.stream(request, cycles).onItem().invoke(() -> {
+                tokenAt = System.nanoTime();
+                anyToken = true;
+            }).onTermination().invoke(() -> {
                 if (inside.getAndSet(false)) {
                     leave();
                 }
@@ -183,6 +194,7 @@ public final class ReloadableModel implements EagleModel, AutoCloseable {
      *         model is being closed; nothing was opened, or it is closed again
      */
     public CompletionStage<Void> reload(Supplier<SpeculativeModel> opener, Duration limit) {
+        Objects.requireNonNull(limit, "limit");
         beginReload();
         try {
             SpeculativeModel opened;
@@ -190,6 +202,9 @@ public final class ReloadableModel implements EagleModel, AutoCloseable {
                 opened = opener.get();
             } catch (RuntimeException e) {
                 throw new EngineException(name() + " is not reloaded and serves on as it is: " + e.getMessage(), e);
+            } catch (OutOfMemoryError e) {
+                throw new EngineException(name() + " is not reloaded and serves on as it is: there is no memory for two bundles"
+                        + " at once (" + e.getMessage() + "); give the process more, or restart it with the new bundle", e);
             }
             return replace(opened, limit);
         } finally {
@@ -250,8 +265,9 @@ public final class ReloadableModel implements EagleModel, AutoCloseable {
     }
 
     private CompletionStage<Void> replace(SpeculativeModel opened, Duration limit) {
-        CompletableFuture<Void> closed = new CompletableFuture<>();
         try {
+            CompletableFuture<Void> closed = new CompletableFuture<>();
+            Edition next = new Edition(opened);
             synchronized (this) {
                 requireOpen();
                 Edition old = current;
@@ -261,15 +277,15 @@ public final class ReloadableModel implements EagleModel, AutoCloseable {
                 closer.setContextClassLoader(ReloadableModel.class.getClassLoader());
                 old.closer = closer;
                 old.leftAt = System.nanoTime();
-                replaced = old;
-                current = new Edition(opened);
                 closer.start();
+                replaced = old;
+                current = next;
             }
-        } catch (IllegalStateException e) {
+            return closed;
+        } catch (RuntimeException | Error e) {
             opened.close();
             throw e;
         }
-        return closed;
     }
 
     private void closeReplaced(Edition old, long limit, CompletableFuture<Void> closed) {
@@ -303,6 +319,16 @@ public final class ReloadableModel implements EagleModel, AutoCloseable {
             old.model.close(limit);
         }
         model().close(limit);
+    }
+
+    /**
+     * Settles which model stays in service: no reload begins or takes effect any more.
+     *
+     * @return that model, which serves on
+     */
+    public SpeculativeModel settle() {
+        beginClosing();
+        return model();
     }
 
     @Override

@@ -17,18 +17,30 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.quarkiverse.eagle.engine.Engine;
 
 /**
- * Keeps measured cost curves between starts. A kept curve is believed only after a short measurement has confirmed it; what was
- * measured on a busy machine is measured anew on a quiet one, and the other way round.
+ * Keeps measured cost curves between starts. A kept curve is believed only after a short measurement has confirmed it, so that
+ * what was measured on a busy machine is measured anew on a quiet one, and the other way round; or at once, where a quick start
+ * counts for more, and the steps of the run correct it.
  *
  * @param folder where the curves are kept, created when needed
  * @param setup everything but the engine that a step's time depends on: machine, threads, versions
+ * @param confirms whether kept curves are measured against before they are believed
  */
-public record CostCache(Path folder, String setup) {
+public record CostCache(Path folder, String setup, boolean confirms) {
 
     private static final Logger LOG = Logger.getLogger(CostCache.class);
     /** How far the short measurement may be from the kept curve, either way. */
     private static final double TOLERANCE = 1.25;
     private static final int KEY_DIGITS = 24;
+
+    /** A cache that confirms. */
+    public CostCache(Path folder, String setup) {
+        this(folder, setup, true);
+    }
+
+    /** The same cache, whose kept curves are believed at once. */
+    public CostCache withoutConfirming() {
+        return new CostCache(folder, setup, false);
+    }
 
     /**
      * The curve of an engine, kept or measured.
@@ -43,7 +55,7 @@ public record CostCache(Path folder, String setup) {
     CostCurve curve(String name, Engine engine, int mostRows, LongSupplier clock) {
         Path file = file(name);
         CostCurve kept = read(file);
-        if (kept != null && CostMeasurement.confirms(engine, kept, TOLERANCE, clock)) {
+        if (kept != null && (!confirms || CostMeasurement.confirms(engine, kept, TOLERANCE, clock))) {
             return kept;
         }
         CostCurve measured = CostMeasurement.measure(engine, mostRows, clock);

@@ -156,6 +156,48 @@ class ReloadTest {
     }
 
     @Test
+    void aLackOfMemoryForTwoBundlesLeavesTheOldOneInService() {
+        ReloadableModel model = reloadable(open(OLD));
+        assertThatThrownBy(() -> model.reload(() -> {
+            throw new OutOfMemoryError("Cannot reserve 1073741824 bytes of direct buffer memory");
+        }, LONG)).isInstanceOf(EngineException.class).hasMessageContainingAll("toy is not reloaded and serves on as it is",
+                "no memory for two bundles at once", "1073741824 bytes");
+        assertThat(ask(model, Consumer.eager(), 200).awaitAnswer()).isEqualTo(OLD.greedy(PROMPT, 200));
+        awaitClosed(model.reload(() -> open(NEW).model(), LONG));
+    }
+
+    @Test
+    void tokensOfAReplacedBundleDoNotSpeakForTheNewOne() {
+        ReloadableModel model = reloadable(open(OLD));
+        ReloadableModel.Edition old = model.edition();
+        assertThat(old.producedWithin(PATIENCE)).isFalse();
+        Consumer running = ask(model, new Consumer(5), 1500);
+        running.awaitTokens(5);
+        CompletionStage<Void> closing = model.reload(() -> open(NEW).model(), LONG);
+        running.request(5);
+        running.awaitTokens(10);
+        assertThat(old.producedWithin(PATIENCE)).isTrue();
+        assertThat(model.edition().producedWithin(PATIENCE)).isFalse();
+        ask(model, Consumer.eager(), 10).awaitAnswer();
+        assertThat(model.edition().producedWithin(PATIENCE)).isTrue();
+        running.cancel();
+        awaitClosed(closing);
+    }
+
+    @Test
+    void aSettledModelServesOnAndIsNotReplacedByAReloadThatIsUnderWay() {
+        ReloadableModel model = reloadable(open(OLD));
+        ToyModel late = open(NEW);
+        assertThatThrownBy(() -> model.reload(() -> {
+            assertThat(model.settle()).isSameAs(opened.get(0).model());
+            return late.model();
+        }, LONG)).isInstanceOf(IllegalStateException.class);
+        assertThat(late.target().isClosed()).isTrue();
+        assertThat(opened.get(0).target().isClosed()).isFalse();
+        assertThat(ask(model, Consumer.eager(), 200).awaitAnswer()).isEqualTo(OLD.greedy(PROMPT, 200));
+    }
+
+    @Test
     void bundlesShareNoPrefixes() {
         ReloadableModel model = reloadable(open(OLD));
         model.generate(ToyModel.request(PROMPT, OPTIONS)).await().atMost(PATIENCE);

@@ -3,6 +3,7 @@ package io.quarkiverse.eagle.decode;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.logging.Level;
+import java.util.stream.LongStream;
 
 import org.jboss.logging.Logger;
 import org.junit.jupiter.api.AfterAll;
@@ -11,8 +12,8 @@ import org.junit.jupiter.api.Test;
 
 /**
  * The scheduler in many random lives, each decided by its seed: whatever arrives, asks, stops, leaves or breaks, every answer
- * is
- * plain decoding's, and nobody waits for ever. {@code -Dsimulation.seed=N} runs one life alone, {@code -Dsimulation.seeds=N} so
+ * is plain decoding's, and nobody waits for ever. {@code -Dsimulation.seed=N} runs one life alone, {@code -Dsimulation.seeds=N}
+ * so
  * many from the first on.
  */
 class SchedulerSimulationTest {
@@ -41,10 +42,8 @@ class SchedulerSimulationTest {
             return;
         }
         long start = System.nanoTime();
-        long tokens = 0;
-        for (long seed = 0; seed < SEEDS; seed++) {
-            tokens += run(seed);
-        }
+        // Lives share nothing.
+        long tokens = LongStream.range(0, SEEDS).parallel().map(SchedulerSimulationTest::run).sum();
         double seconds = (System.nanoTime() - start) / 1e9;
         LOG.infof("%d lives in %.1f s, %.0f a second, %d tokens", SEEDS, seconds, SEEDS / seconds, tokens);
         assertThat(tokens).isGreaterThan(20 * SEEDS);

@@ -60,6 +60,15 @@ class CostCacheTest {
     }
 
     @Test
+    void aKeptCurveThatNeedsNoConfirmationCostsNoStep() {
+        CostCache trusting = new CostCache(folder, "machine").withoutConfirming();
+        assertThat(stepsOf(() -> trusting.curve("bundle target", engine, 64, () -> now))).isPositive();
+        nanosPerRow = 1_500_000;
+        assertThat(stepsOf(() -> trusting.curve("bundle target", engine, 64, () -> now))).isZero();
+        assertThat(trusting.curve("bundle target", engine, 64, () -> now).at(8)).isCloseTo(0.008, within(1e-9));
+    }
+
+    @Test
     void aMachineThatBecameSlowerOrFasterIsMeasuredAnew() {
         curve();
         nanosPerRow = 1_500_000;

@@ -2,6 +2,7 @@ package io.quarkiverse.eagle.onnxruntime;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 
@@ -57,7 +58,7 @@ final class KvPoolBuffers implements AutoCloseable {
         return (rows + GRAIN - 1) / GRAIN * GRAIN;
     }
 
-    /** Makes room for so many rows per sequence, keeping what is there. */
+    /** Makes room for so many rows per sequence, keeping what is there; when there is no memory for them, all rows are void. */
     void ensureRows(int needed) {
         if (needed <= rows) {
             return;
@@ -68,7 +69,18 @@ final class KvPoolBuffers implements AutoCloseable {
         int wanted = Math.min(mostRows, roundUp(needed + needed / 8));
         releaseTensors();
         if (wanted > capacity) {
-            capacity = Math.min(mostRows, Math.max(wanted, 2 * capacity));
+            grow(wanted);
+        } else {
+            for (ByteBuffer pool : pools) {
+                spread(pool, pool, wanted);
+            }
+        }
+        rows = wanted;
+    }
+
+    private void grow(int wanted) {
+        capacity = Math.min(mostRows, Math.max(wanted, 2 * capacity));
+        try {
             for (int i = 0; i < pools.length; i++) {
                 ByteBuffer larger = allocate();
                 if (pools[i] != null) {
@@ -76,12 +88,13 @@ final class KvPoolBuffers implements AutoCloseable {
                 }
                 pools[i] = larger;
             }
-        } else {
-            for (ByteBuffer pool : pools) {
-                spread(pool, pool, wanted);
-            }
+        } catch (RuntimeException | Error e) {
+            // Some have grown and others have not: the next step begins with new ones.
+            Arrays.fill(pools, null);
+            capacity = 0;
+            rows = 0;
+            throw e;
         }
-        rows = wanted;
     }
 
     private ByteBuffer allocate() {

@@ -78,10 +78,17 @@ public final class OnnxRuntimeEngines {
             return new EnginePair(new WithWeights(opened.get(0), weights),
                     manifest.draftGraph() == null ? null : opened.get(1), heads);
         } catch (OrtException | IOException e) {
-            opened.forEach(Engine::close);
-            weights.close();
+            close(opened, weights);
             throw cannotOpen(bundle, e);
+        } catch (RuntimeException | Error e) {
+            close(opened, weights);
+            throw e;
         }
+    }
+
+    private static void close(List<Engine> opened, SharedWeights weights) {
+        opened.forEach(Engine::close);
+        weights.close();
     }
 
     /**
@@ -143,8 +150,9 @@ public final class OnnxRuntimeEngines {
                 flipped = weights.flip(graph, session);
             }
             String file = bundle.file(signed ? graph.file() : graph.unsignedFile()).toString();
+            Map<String, OnnxTensor> shared = weights.inputs(graph);
             return new OnnxRuntimeEngine(runtime.environment(), runtime.environment().createSession(file, session), graph,
-                    weights.inputs(graph), slots, bundle.manifest().maxLength());
+                    shared, slots, bundle.manifest().maxLength());
         } finally {
             flipped.forEach(OnnxTensor::close);
         }

@@ -90,10 +90,10 @@ public class EagleRecorder {
     private static Runnable whenStopped(KeptModels kept, String name, ModelOrigin origin, SpeculativeModel opened,
             ServedModel served) {
         return () -> {
-            if (origin == null || served.model() != opened) {
-                served.close();
-            } else {
+            if (origin != null && served.settle() == opened) {
                 kept.park(name, origin, opened);
+            } else {
+                served.close();
             }
         };
     }

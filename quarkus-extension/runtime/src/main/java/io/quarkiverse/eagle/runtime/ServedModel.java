@@ -22,8 +22,8 @@ import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 
 /**
- * The model that an application gets: hands every request on, tells its listeners what becomes of it, and remembers when a
- * token last came out. Thread-safe.
+ * The model that an application gets: hands every request on, tells its listeners what becomes of it, and remembers the last
+ * answer. Thread-safe.
  * Tokens and results arrive on Quarkus' worker pool, where a subscriber may block, wherever it subscribed from; a request that
  * is refused hears so at once, on the subscribing thread. Who needs a Vert.x context moves there with {@code emitOn}, which
  * asks for tokens ahead of its subscriber.
@@ -33,8 +33,6 @@ public final class ServedModel implements EagleModel {
     private final ReloadableModel model;
     private final ModelOpening opening;
     private final List<RequestListener> listeners = new CopyOnWriteArrayList<>();
-    private volatile long lastTokenAt;
-    private volatile boolean anyToken;
     private volatile GenerationResult lastResult;
 
     /** @param opening opens another bundle, as the model's configuration has it */
@@ -124,11 +122,9 @@ public final class ServedModel implements EagleModel {
     }
 
     private void tokenCame(GeneratedToken token, GenerationListener hearing, long requestedAt) {
-        lastTokenAt = System.nanoTime();
-        anyToken = true;
         if (token.id() >= 0) {
             if (token.index() == 0) {
-                hearing.firstToken(Duration.ofNanos(lastTokenAt - requestedAt));
+                hearing.firstToken(Duration.ofNanos(System.nanoTime() - requestedAt));
             }
             hearing.token();
         }
@@ -148,9 +144,9 @@ public final class ServedModel implements EagleModel {
         return lastResult;
     }
 
-    /** Whether a token came out within this time. */
+    /** Whether a token came out of the bundle in service within this time; those of a replaced one do not count. */
     public boolean producedWithin(Duration time) {
-        return anyToken && System.nanoTime() - lastTokenAt <= time.toNanos();
+        return edition().producedWithin(time);
     }
 
     /**
@@ -186,6 +182,11 @@ public final class ServedModel implements EagleModel {
     /** @param bundle null for the configured folder */
     void reload(Path bundle) {
         opening.reload(model, bundle);
+    }
+
+    /** As {@link ReloadableModel#settle}. */
+    SpeculativeModel settle() {
+        return model.settle();
     }
 
     void drain(Duration limit) {

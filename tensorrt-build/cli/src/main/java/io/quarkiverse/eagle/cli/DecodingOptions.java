@@ -10,6 +10,8 @@ import io.quarkiverse.eagle.Acceptance;
 import io.quarkiverse.eagle.GenerationOptions;
 import io.quarkiverse.eagle.ResponseFormat;
 import io.quarkiverse.eagle.TreeBudget;
+import io.quarkiverse.eagle.bundle.Bundle;
+import io.quarkiverse.eagle.bundle.VerifiedFiles;
 import io.quarkiverse.eagle.cli.bench.Processor;
 import io.quarkiverse.eagle.decode.ModelOptions;
 import io.quarkiverse.eagle.draft.CostCache;
@@ -105,6 +107,10 @@ final class DecodingOptions {
             + " (default: ${DEFAULT-VALUE}).")
     private int threads;
 
+    @Option(names = "--verify", description = "Verify the checksums of all files of the bundle, also of those that have not"
+            + " changed since they were verified.")
+    private boolean verify;
+
     @Option(names = "--json", description = "Print one JSON document on standard output and nothing else.")
     private boolean json;
 
@@ -192,6 +198,12 @@ final class DecodingOptions {
         return new TreeBudget(nodes == null ? TreeBudget.PAPER.nodes() : nodes,
                 draftTopK == null ? TreeBudget.PAPER.topK() : draftTopK,
                 depth == null ? TreeBudget.PAPER.depth() : depth);
+    }
+
+    /** Opens a bundle whose engines run in this process, with its files verified. */
+    Bundle open(Path folder) {
+        return verify ? Bundle.open(folder)
+                : Bundle.open(folder, new VerifiedFiles(DefaultBundle.cacheFolder().resolve("verified")));
     }
 
     /** The bundle that was named, null for the default one. */

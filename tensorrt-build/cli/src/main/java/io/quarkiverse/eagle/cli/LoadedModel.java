@@ -9,8 +9,10 @@ import org.jboss.logging.Logger;
 
 import io.quarkiverse.eagle.ChatMessage;
 import io.quarkiverse.eagle.bundle.Bundle;
+import io.quarkiverse.eagle.decode.ModelOptions;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
 import io.quarkiverse.eagle.engine.EnginePair;
+import io.quarkiverse.eagle.graph.DefaultBundle;
 import io.quarkiverse.eagle.onnxruntime.OnnxRuntimeEngines;
 import io.quarkiverse.eagle.onnxruntime.OnnxRuntimeOptions;
 import io.quarkiverse.eagle.text.ChatTemplate;
@@ -29,34 +31,42 @@ final class LoadedModel implements AutoCloseable {
         this.emission = emission;
     }
 
-    /** Opens the bundle that the options name, for one generation at a time; builds the default one when there is none yet. */
+    /**
+     * Opens the bundle that the options name, for one generation at a time; builds the default one when there is none yet. What
+     * steps cost is known from earlier starts.
+     */
     static LoadedModel open(DecodingOptions options, Terminal terminal) {
-        return open(options, terminal, 1, true);
+        return open(options, terminal, 1, false);
     }
 
     /**
-     * The same for a benchmark: every prompt is read from its beginning, whatever was read before.
+     * The same for a benchmark: every prompt is read from its beginning, whatever was read before, and what steps cost is
+     * measured.
      *
      * @param slots generations that run at once
      */
     static LoadedModel openForMeasuring(DecodingOptions options, Terminal terminal, int slots) {
-        return open(options, terminal, slots, false);
+        return open(options, terminal, slots, true);
     }
 
-    private static LoadedModel open(DecodingOptions options, Terminal terminal, int slots, boolean prefixReuse) {
+    private static LoadedModel open(DecodingOptions options, Terminal terminal, int slots, boolean measuring) {
         Path folder = options.bundle() != null ? options.bundle() : DefaultModel.ensure(terminal);
-        Bundle bundle = options.triton() == null ? Bundle.open(folder) : Bundle.openText(folder);
+        Bundle bundle = options.triton() == null ? options.open(folder) : Bundle.openText(folder);
         ExecutorService emission = Executors.newSingleThreadExecutor(task -> daemon(task, "eagle-answer"));
         if (bundle.chatTemplate() != null) {
             daemon(() -> prepareTemplates(bundle.chatTemplate()), "eagle-prepare").start();
         }
+        ModelOptions decoding = options.model(emission).withPrefixReuse(!measuring);
         return new LoadedModel(SpeculativeModel.open(bundle, () -> engines(bundle, options, slots),
-                options.model(emission).withPrefixReuse(prefixReuse)), emission);
+                measuring ? decoding : decoding.withCosts(decoding.costs().withoutConfirming())), emission);
     }
 
     private static EnginePair engines(Bundle bundle, DecodingOptions options, int slots) {
+        if (options.triton() == null || options.draftModel() != null) {
+            UnpackedRuntime.use(DefaultBundle.cacheFolder());
+        }
         OnnxRuntimeOptions here = options.engines().withSlots(slots);
-        Bundle draftModel = options.draftModel() == null ? null : Bundle.open(options.draftModel());
+        Bundle draftModel = options.draftModel() == null ? null : options.open(options.draftModel());
         if (draftModel != null) {
             OnnxRuntimeEngines.requireSameTokens(bundle, draftModel);
         }

@@ -40,7 +40,7 @@ public final class DefaultBundle {
     private static final List<String> HEAD_FILES = List.of("config.json", "model.safetensors", "token_frequency.json",
             "acceptance.json");
     /** Changes whenever the graphs or the head do, so that an older version's bundle is not taken for this one's. */
-    private static final String NAME = "smollm2-135m-instruct-int8-v5";
+    private static final String NAME = "smollm2-135m-instruct-int8-v7";
     private static final int SLOTS = 8;
     private static final int MAX_LENGTH = 2048;
     private static final int DRAFT_VOCABULARY = 8192;

@@ -26,6 +26,6 @@ public class ModelTracing {
         }
         Tracer tracer = openTelemetry.getTracer(SCOPE);
         models.all().forEach((name, model) -> model.listen(
-                new TracedModel(name, model.name(), config.models().get(name), config.tracing(), tracer)));
+                new TracedModel(name, model::name, config.models().get(name), config.tracing(), tracer)));
     }
 }

@@ -2,6 +2,7 @@ package io.quarkiverse.eagle.runtime.tracing;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 import io.opentelemetry.api.trace.Span;
 import io.opentelemetry.api.trace.SpanBuilder;
@@ -24,18 +25,19 @@ final class TracedModel implements RequestListener {
     private static final String PROVIDER = "eagle";
 
     private final String name;
-    private final String model;
+    private final Supplier<String> bundle;
     private final ModelConfig config;
     private final EagleConfig.TracingConfig tracing;
     private final Tracer tracer;
 
     /**
      * @param name the name that the model is configured under
-     * @param model its own name
+     * @param bundle tells the name of the bundle in service, which a reload may change
      */
-    TracedModel(String name, String model, ModelConfig config, EagleConfig.TracingConfig tracing, Tracer tracer) {
+    TracedModel(String name, Supplier<String> bundle, ModelConfig config, EagleConfig.TracingConfig tracing,
+            Tracer tracer) {
         this.name = name;
-        this.model = model;
+        this.bundle = bundle;
         this.config = config;
         this.tracing = tracing;
         this.tracer = tracer;
@@ -43,6 +45,7 @@ final class TracedModel implements RequestListener {
 
     @Override
     public GenerationListener requested(String id, GenerationRequest request) {
+        String model = bundle.get();
         String operation = request.messages() == null ? "text_completion" : "chat";
         boolean inProcess = config.engine() == ModelConfig.EngineKind.ONNXRUNTIME;
         // What a sampler decides by has to be there from the start.

@@ -34,6 +34,7 @@ class TracedModelTest {
     private static final GenerationResult RESULT = new GenerationResult("Paris.", new int[] { 5, 6 }, FinishReason.STOP,
             "eagle2", 12, 4, 1, Duration.ofMillis(30), Duration.ofMillis(10), 99, List.of());
 
+    private String bundle = "toy";
     private final InMemorySpanExporter exporter = InMemorySpanExporter.create();
     private SdkTracerProvider provider = provider(Sampler.alwaysOn());
 
@@ -97,6 +98,20 @@ class TracedModelTest {
     }
 
     @Test
+    void aSpanNamesTheBundleThatIsInServiceWhenTheRequestIsMade() {
+        GenerationListener earlier = listener(GenerationRequest.raw("one"), Map.of());
+        bundle = "toy-2";
+        SpanData later = span(GenerationRequest.raw("one"), Map.of());
+        assertThat(later.getName()).isEqualTo("text_completion toy-2");
+        assertThat(later.getAttributes().get(SpanAttributes.RESPONSE_MODEL)).isEqualTo("toy-2");
+        exporter.reset();
+        earlier.finished(RESULT);
+        SpanData ofTheOldOne = exporter.getFinishedSpanItems().get(0);
+        assertThat(ofTheOldOne.getAttributes().get(SpanAttributes.REQUEST_MODEL)).isEqualTo("toy");
+        assertThat(ofTheOldOne.getAttributes().get(SpanAttributes.RESPONSE_MODEL)).isEqualTo("toy");
+    }
+
+    @Test
     void nothingIsListenedToForARequestThatIsNotSampled() {
         provider.close();
         provider = provider(Sampler.alwaysOff());
@@ -105,7 +120,7 @@ class TracedModelTest {
 
     private GenerationListener listener(GenerationRequest request, Map<String, String> properties) {
         EagleConfig config = config(properties);
-        return new TracedModel(EagleConfig.DEFAULT_MODEL, "toy", config.models().get(EagleConfig.DEFAULT_MODEL),
+        return new TracedModel(EagleConfig.DEFAULT_MODEL, () -> bundle, config.models().get(EagleConfig.DEFAULT_MODEL),
                 config.tracing(), provider.get("test")).requested("id", request);
     }
 

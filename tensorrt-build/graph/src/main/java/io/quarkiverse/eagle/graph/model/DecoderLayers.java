@@ -100,15 +100,16 @@ final class DecoderLayers {
         int kvHeads = config.kvHeads();
         float[] valueUnits = valueUnits(prefix + "self_attn.v_proj", input.matrices());
         Value qkv = qkv(prefix + "self_attn.", input, valueUnits);
-        Value byHead = graph.node("Transpose", List.of(graph.node("Reshape", List.of(qkv, headsShape))),
-                Attribute.ofInts("perm", 0, 2, 1, 3));
+        Value byRow = graph.shaped(graph.node("Reshape", List.of(qkv, headsShape)), type, "batch", "rows",
+                heads + 2 * kvHeads, config.headDim());
+        Value byHead = graph.node("Transpose", List.of(byRow), Attribute.ofInts("perm", 0, 2, 1, 3));
         List<Value> rotatedAndValue = split(byHead, heads + kvHeads, kvHeads);
         Value rotated = graph.node("RotaryEmbedding", List.of(rotatedAndValue.get(0), cos, sin, positions));
         List<Value> queryAndKey = split(rotated, heads, kvHeads);
         Value attended = pool.attend(layer, queryAndKey.get(0), queryAndKey.get(1), rotatedAndValue.get(1));
-        Value flat = graph.node("Reshape", List.of(
+        Value flat = graph.shaped(graph.node("Reshape", List.of(
                 graph.node("Transpose", List.of(attended), Attribute.ofInts("perm", 0, 2, 1, 3)),
-                graph.longs(-1, (long) heads * config.headDim())));
+                graph.longs(-1, (long) heads * config.headDim()))), type, StepInputs.FLAT_ROWS, heads * config.headDim());
         String output = prefix + "self_attn.o_proj.weight";
         Rows rows = Rows.of(checkpoint, output, config.hidden(), heads * config.headDim());
         return projections.project(flat, output,

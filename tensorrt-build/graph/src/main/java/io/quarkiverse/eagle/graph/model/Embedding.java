@@ -37,6 +37,6 @@ record Embedding(Value table, BundleManifest.Weight weight) {
     Value lookUp(OnnxGraph graph, Value inputIds, int hidden, ElementType type) {
         Value rows = graph.node("Gather", List.of(table, inputIds), Attribute.of("axis", 0));
         Value real = graph.node("Cast", List.of(rows), Attribute.of("to", type.number()));
-        return graph.node("Reshape", List.of(real, graph.longs(-1, hidden)));
+        return graph.shaped(graph.node("Reshape", List.of(real, graph.longs(-1, hidden))), type, StepInputs.FLAT_ROWS, hidden);
     }
 }

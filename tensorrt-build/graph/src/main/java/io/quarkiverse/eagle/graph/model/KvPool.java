@@ -176,8 +176,11 @@ final class KvPool {
         Value past = new Value("past_" + name);
         Value rows = fresh;
         if (keepIndices != null) {
-            Value kept = graph.node("GatherND", List.of(past, keepIndices), Attribute.of("batch_dims", 2));
-            rows = graph.node("Concat", List.of(kept, fresh), Attribute.of("axis", 2));
+            Value kept = graph.shaped(
+                    graph.node("GatherND", List.of(past, keepIndices), Attribute.of("batch_dims", 2)), type, "batch", kvHeads,
+                    "keep", headDim);
+            rows = graph.shaped(graph.node("Concat", List.of(kept, fresh), Attribute.of("axis", 2)), type, "batch", kvHeads,
+                    "kept_and_fresh", headDim);
         }
         Value present;
         if (options.update() == KvUpdate.IN_PLACE) {

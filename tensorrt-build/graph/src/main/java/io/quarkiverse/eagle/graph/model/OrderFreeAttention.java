@@ -3,6 +3,7 @@ package io.quarkiverse.eagle.graph.model;
 import java.util.List;
 
 import io.quarkiverse.eagle.graph.onnx.Attribute;
+import io.quarkiverse.eagle.graph.onnx.ElementType;
 import io.quarkiverse.eagle.graph.onnx.OnnxGraph;
 import io.quarkiverse.eagle.graph.onnx.Value;
 
@@ -20,6 +21,16 @@ final class OrderFreeAttention {
 
     /** A value's range in standard deviations of its channel for a normalised random input; beyond it is clipped. */
     private static final double RANGE = 8;
+
+    /**
+     * Its exponential rounds to nothing, as do those of all below it. An exponential that underflows takes 25 times as long,
+     * and
+     * all that is masked does.
+     */
+    private static final float LEAST_EXPONENT = -20;
+
+    /** The dimension of a key-value head's rows: those of all query heads that it serves. */
+    private static final String GROUP_ROWS = "group_rows";
 
     private final int sumBits;
     private final int weightBits;
@@ -57,7 +68,9 @@ final class OrderFreeAttention {
 
     /** The mask for grouped heads, {@code [B, 1, group · T, used]}. */
     static Value grouped(OnnxGraph graph, Value mask, int group) {
-        return group == 1 ? mask : graph.node("Tile", List.of(mask, graph.longs(1, 1, group, 1)));
+        return group == 1 ? mask
+                : graph.shaped(graph.node("Tile", List.of(mask, graph.longs(1, 1, group, 1))), ElementType.FLOAT, "batch", 1,
+                        GROUP_ROWS, "pool_rows");
     }
 
     /**
@@ -70,19 +83,23 @@ final class OrderFreeAttention {
      * @return {@code [B, heads, T, head_dim]} in units of {@link #outputScale()} and the values' units
      */
     Value attend(OnnxGraph graph, Value query, Value keys, Value values, Value mask, int kvHeads, int heads, int headDim) {
-        Value grouped = graph.node("Reshape", List.of(query, graph.longs(0, kvHeads, -1, headDim)));
+        Value grouped = graph.shaped(graph.node("Reshape", List.of(query, graph.longs(0, kvHeads, -1, headDim))),
+                ElementType.FLOAT, "batch", kvHeads, GROUP_ROWS, headDim);
         Value transposed = graph.node("Transpose", List.of(keys), Attribute.ofInts("perm", 0, 1, 3, 2));
         Value scores = graph.node("Add", List.of(graph.node("MatMul", List.of(grouped, transposed)), mask));
         Value last = graph.longs(-1);
         Value largest = graph.node("ReduceMax", List.of(scores, last), Attribute.of("keepdims", 1));
-        Value e = graph.node("Exp", List.of(graph.node("Sub", List.of(scores, largest))));
-        Value counted = graph.node("Round",
-                List.of(graph.node("Mul", List.of(e, graph.scalar((float) Math.scalb(1.0, sumBits))))));
-        Value normaliser = graph.node("ReduceSum", List.of(counted, last), Attribute.of("keepdims", 1));
-        Value factor = graph.node("Div",
-                List.of(graph.scalar((float) Math.scalb(1.0, sumBits + weightBits)), normaliser));
+        // 2^s e comes out of the exponential as it is.
+        Value origin = graph.node("Sub", List.of(largest, graph.scalar((float) (sumBits * Math.log(2)))));
+        Value exponent = graph.node("Max",
+                List.of(graph.node("Sub", List.of(scores, origin)), graph.scalar(LEAST_EXPONENT)));
+        Value e = graph.node("Exp", List.of(exponent));
+        Value normaliser = graph.node("ReduceSum", List.of(graph.node("Round", List.of(e)), last),
+                Attribute.of("keepdims", 1));
+        Value factor = graph.node("Div", List.of(graph.scalar((float) Math.scalb(1.0, weightBits)), normaliser));
         Value weights = graph.node("Round", List.of(graph.node("Mul", List.of(e, factor))));
         Value attended = graph.node("MatMul", List.of(weights, values));
-        return graph.node("Reshape", List.of(attended, graph.longs(0, heads, -1, headDim)));
+        return graph.shaped(graph.node("Reshape", List.of(attended, graph.longs(0, heads, -1, headDim))), ElementType.FLOAT,
+                "batch", heads, "rows", headDim);
     }
 }

@@ -10,6 +10,9 @@ import io.quarkiverse.eagle.graph.onnx.Value;
 /** Inputs that target and draft share, and the output side of a step. */
 record StepInputs(Value inputIds, Value positionIds, Value windowStart, Value windowMask, Value outputRows) {
 
+    /** The dimension of values that have the rows of all sequences one after the other. */
+    static final String FLAT_ROWS = "flat_rows";
+
     static StepInputs declare(OnnxGraph graph) {
         return new StepInputs(graph.input("input_ids", ElementType.INT64, "batch", "rows"),
                 graph.input("position_ids", ElementType.INT64, "batch", "rows"),

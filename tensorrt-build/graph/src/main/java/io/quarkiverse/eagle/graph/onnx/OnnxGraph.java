@@ -52,6 +52,18 @@ public final class OnnxGraph {
         graph.addOutput(valueInfo(value.name(), type, shape));
     }
 
+    /**
+     * Says what dimensions a value has where its operator leaves them open. Operators that read it pass them on. A runtime that
+     * plans its memory by the names of dimensions can let values share their memory; ONNX Runtime compares every value with all
+     * whose memory became free and was not taken, so that a graph of many open dimensions takes long to open.
+     *
+     * @param shape as for an input; equal names are equal sizes, in every step
+     */
+    public Value shaped(Value value, ElementType type, Object... shape) {
+        graph.addValueInfo(valueInfo(value.name(), type, shape));
+        return value;
+    }
+
     private static ValueInfoProto valueInfo(String name, ElementType type, Object... shape) {
         TensorShapeProto.Builder dimensions = TensorShapeProto.newBuilder();
         for (Object dimension : shape) {
