@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -24,6 +25,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import io.quarkiverse.eagle.Acceptance;
 import io.quarkiverse.eagle.FinishReason;
@@ -259,6 +261,66 @@ class ReplicasTest {
         for (int i = 0; i < ids.size(); i++) {
             assertThat(ids.get(i)).isEqualTo(toy.ids(ToyModel.prompt(LENGTH, question), options.withSeed((long) i)));
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = { 1, 2, 3, 4 })
+    void everyAnswerIsWhatItWouldBeWhicheverReplicasAreLostMeanwhile(long seed) {
+        Random random = new Random(seed);
+        List<int[]> prompts = new ArrayList<>();
+        List<GenerationOptions> options = new ArrayList<>();
+        List<int[]> undisturbed = new ArrayList<>();
+        for (int i = 0; i < 18; i++) {
+            prompts.add(ToyModel.prompt(1 + random.nextInt(120), random.nextInt(6)));
+            GenerationOptions any = OPTIONS.withMaxTokens(60).withDrafter(i % 3 == 0 ? "none" : "eagle2");
+            options.add(i % 2 == 0 ? any.withTemperature(1.5).withSeed(random.nextLong()) : any);
+            undisturbed.add(toy.ids(prompts.get(i), options.get(i)));
+        }
+        AtomicInteger away = new AtomicInteger();
+        try (ToyModel several = ToyModel.of(ENDLESS).slots(2).open()) {
+            loseNowAndThen(several.target(), several.draft(), new Random(seed), away);
+            for (String name : List.of("second", "third")) {
+                ToyTarget target = new ToyTarget(ENDLESS, 2, 320, 128, 6, true);
+                ToyDraft draft = new ToyDraft(ENDLESS, 2, 320, 128, 10, 0.8);
+                targets.put(name, target);
+                several.model().addReplica(name, () -> new EnginePair(target, draft));
+                loseNowAndThen(target, draft, new Random(seed + name.length()), away);
+            }
+            List<Consumer> consumers = new ArrayList<>();
+            for (int i = 0; i < prompts.size(); i++) {
+                consumers.add(new Consumer(i % 4 == 1 ? 3 : Long.MAX_VALUE)
+                        .of(several.model().stream(ToyModel.request(prompts.get(i), options.get(i)))));
+            }
+            for (int i = 0; i < prompts.size(); i++) {
+                if (i % 4 == 1) {
+                    consumers.get(i).awaitTokens(3);
+                    consumers.get(i).request(Long.MAX_VALUE);
+                }
+                assertThat(consumers.get(i).awaitAnswer()).isEqualTo(undisturbed.get(i));
+            }
+            await().until(() -> several.model().slotsInUse() + several.model().queued() == 0);
+        }
+        assertThat(away).as("steps of lost engines").hasPositiveValue();
+    }
+
+    /** The engines forget everything now and then, and may stay away for some steps. */
+    private static void loseNowAndThen(ToyTarget target, ToyDraft draft, Random random, AtomicInteger away) {
+        AtomicInteger left = new AtomicInteger();
+        java.util.function.Consumer<StepRequest> fault = request -> {
+            if (left.get() > 0) {
+                left.decrementAndGet();
+                away.incrementAndGet();
+                away(request);
+            }
+            if (random.nextInt(60) == 0) {
+                target.forget();
+                draft.forget();
+                left.set(random.nextInt(5));
+                throw new PoolLostException("the toy server restarted", null);
+            }
+        };
+        target.beforeEveryStep(fault);
+        draft.beforeEveryStep(fault);
     }
 
     @Test

@@ -147,6 +147,7 @@ class EagleSpreadTest {
             assertThat(served.model()).isNotSameAs(renewed);
             assertReplicas(serving(second.endpoint()));
             assertThat(answer()).isEqualTo(expected);
+            second.kill(); // who ends in peace waits for its clients first
         }
     }
 }
