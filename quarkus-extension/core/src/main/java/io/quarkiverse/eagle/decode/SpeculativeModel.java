@@ -186,7 +186,7 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
     }
 
     /** The model's replicas as they are now. */
-    public List<ReplicaStatus> replicas() {
+    public synchronized List<ReplicaStatus> replicas() {
         return Stream.concat(replicas.stream().map(Replica::status), absent.names().stream()
                 .map(name -> new ReplicaStatus(name, ReplicaStatus.State.ABSENT, 0, 0, 0))).toList();
     }

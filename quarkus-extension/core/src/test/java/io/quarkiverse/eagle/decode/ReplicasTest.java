@@ -412,6 +412,31 @@ class ReplicasTest {
     }
 
     @Test
+    void whatWaitsWhereAllStepsFailGoesOnElsewhere() {
+        add("second");
+        Gate first = new Gate();
+        Gate second = new Gate();
+        targets.get(FIRST).beforeEveryStep(first);
+        targets.get("second").beforeEveryStep(request -> {
+            second.accept(request);
+            throw new EngineException("the toy breaks");
+        });
+        List<Consumer> answers = IntStream.range(0, 30).mapToObj(i -> ask(1)).toList();
+        first.awaitArrival();
+        second.awaitArrival();
+        assertThat(status("second").queued()).isGreaterThan(2 * DecodeLoop.MOST_FAILURES);
+        second.open();
+        await().until(() -> status("second").state() == ReplicaStatus.State.ABSENT);
+        first.open();
+        answers.forEach(Consumer::awaitGone);
+        assertThat(answers.stream().filter(answer -> answer.received() == 0)).as("those of failed steps")
+                .hasSizeBetween(1, 2 * DecodeLoop.MOST_FAILURES);
+        assertThat(answers).allSatisfy(answer -> assertThat(answer.ids()).satisfiesAnyOf(
+                ids -> assertThat(ids).isEmpty(),
+                ids -> assertThat(ids).isEqualTo(ENDLESS.greedy(ToyModel.prompt(LENGTH, 1), 30))));
+    }
+
+    @Test
     void aStepThatFailsNowAndThenIsNoReasonToLeave() {
         add("second");
         int question = questionFor("second");
