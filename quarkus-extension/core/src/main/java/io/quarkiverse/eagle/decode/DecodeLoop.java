@@ -299,7 +299,10 @@ final class DecodeLoop implements Runnable {
         wake();
     }
 
-    /** As {@link #drain}, but those that wait may come to their end too. Without effect on a loop that drains already. */
+    /**
+     * As {@link #drain}, but those that wait may come to their end too, and when the time is over other loops take what they can.
+     * Without effect on a loop that drains already.
+     */
     synchronized void retire(Duration limit) {
         if (drainUntil == null) {
             servesWaiting = true;
@@ -504,6 +507,10 @@ final class DecodeLoop implements Runnable {
     /** Refuses what waits, and ends what runs when its time is over; whether nothing is left. */
     private boolean drained() {
         boolean early = System.nanoTime() - drainUntil < 0;
+        if (!early && servesWaiting) {
+            receive();
+            handOver();
+        }
         if (!early || !servesWaiting) {
             refuseWaiting();
         }

@@ -251,8 +251,8 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
      * Lets a replica leave: it takes no more requests, and when those that it has came to their end its engines are closed.
      * An absent one is not tried any more. Returns at once.
      *
-     * @param limit how long they may take, counted from the first call; then what runs ends with {@link FinishReason#SHUTDOWN}
-     *        and what it has, and what waits there is refused
+     * @param limit how long they may take, counted from the first call; then they go on at other replicas that have room. Where
+     *        there is none, what runs ends with {@link FinishReason#SHUTDOWN} and what it has, and what waits is refused
      * @return completed when it has left; failed when a step did not return, and the engines stay open
      * @throws IllegalArgumentException there is no such replica
      * @throws IllegalStateException no other one stays

@@ -186,17 +186,47 @@ class ReplicasTest {
     }
 
     @Test
-    void theLimitOfADrainCutsOffWhatRunsThereAndOnlyThere() {
+    void afterTheLimitOfADrainWhatRunsAndWaitsThereGoesOnElsewhere() {
+        add("second");
+        Gate first = new Gate();
+        Gate second = new Gate();
+        targets.get(FIRST).beforeEveryStep(first);
+        AtomicInteger steps = new AtomicInteger();
+        targets.get("second").beforeEveryStep(request -> {
+            if (steps.incrementAndGet() == 8) {
+                second.accept(request);
+            }
+        });
+        List<Consumer> answers = IntStream.range(0, 10).mapToObj(i -> ask(1)).toList();
+        first.awaitArrival();
+        second.awaitArrival();
+        assertThat(status("second").queued()).isPositive();
+        CompletableFuture<Void> left = model.drainReplica("second", Duration.ZERO).toCompletableFuture();
+        second.open();
+        left.join();
+        assertThat(targets.get("second").isClosed()).isTrue();
+        first.open();
+        answers.forEach(answer -> assertAnswer(answer, 1));
+    }
+
+    @Test
+    void whereNobodyElseServesTheLimitOfADrainCutsOff() {
         add("second");
         int question = questionFor("second");
+        targets.get(FIRST).beforeEveryStep(ReplicasTest::away);
+        int other = 0;
+        while (status(FIRST).state() != ReplicaStatus.State.LOST) {
+            assertAnswers(other++);
+        }
         Gate gate = new Gate();
         targets.get("second").beforeEveryStep(gate);
         Consumer cut = ask(question);
         gate.awaitArrival();
         CompletableFuture<Void> left = model.drainReplica("second", Duration.ZERO).toCompletableFuture();
-        assertAnswers(question);
         gate.open();
         left.join();
+        targets.get(FIRST).beforeEveryStep(request -> {
+        });
         cut.awaitAnswer();
         assertThat(cut.lastToken().result().finishReason()).isEqualTo(FinishReason.SHUTDOWN);
         assertAnswers(question);
