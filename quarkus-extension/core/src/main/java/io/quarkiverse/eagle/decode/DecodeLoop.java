@@ -300,7 +300,8 @@ final class DecodeLoop implements Runnable {
     }
 
     /**
-     * As {@link #drain}, but those that wait may come to their end too, and when the time is over other loops take what they can.
+     * As {@link #drain}, but those that wait may come to their end too, and when the time is over other loops take what they
+     * can.
      * Without effect on a loop that drains already.
      */
     synchronized void retire(Duration limit) {

@@ -220,11 +220,13 @@ class ReplicasTest {
         }
         Gate gate = new Gate();
         targets.get("second").beforeEveryStep(gate);
-        Consumer cut = ask(question);
+        Consumer cut = new Consumer(1).of(model.stream(ToyModel.request(ToyModel.prompt(LENGTH, question),
+                OPTIONS.withMaxTokens(240)))); // more than it has room for unasked
         gate.awaitArrival();
         CompletableFuture<Void> left = model.drainReplica("second", Duration.ZERO).toCompletableFuture();
         gate.open();
         left.join();
+        cut.request(Long.MAX_VALUE);
         targets.get(FIRST).beforeEveryStep(request -> {
         });
         cut.awaitAnswer();
