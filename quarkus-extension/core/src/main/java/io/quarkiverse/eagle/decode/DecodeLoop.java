@@ -61,6 +61,9 @@ final class DecodeLoop implements Runnable {
     private static final int REPLAYS_TOGETHER = 2;
     private static final int MOST_REPLAYS = 5;
 
+    /** So many failed steps, and no cycle that worked between them, are the engine's fault and not a request's. */
+    static final int MOST_FAILURES = 3;
+
     private final String name;
     private final Engine target;
     private final StepCosts costs;
@@ -88,6 +91,8 @@ final class DecodeLoop implements Runnable {
     private final int[] accepted = new int[DraftTree.MAX_NODES + 1];
     private final int[] acceptedNodes = new int[DraftTree.MAX_NODES + 1];
     private final int[] emitted = new int[DraftTree.MAX_NODES + 1];
+    /** Sequences that come from another loop, with what they have. */
+    private final Queue<Sequence> arriving = new ConcurrentLinkedQueue<>();
     /** Those who want all sequences ended; completed when they are. */
     private final Queue<CompletableFuture<Void>> endings = new ConcurrentLinkedQueue<>();
     private final long recoveryNanos;
@@ -112,8 +117,17 @@ final class DecodeLoop implements Runnable {
     private volatile boolean stopping;
     /** When what runs is ended, once the loop takes no more requests; null before. */
     private volatile Long drainUntil;
+    /** While it drains, those that wait have their turn too. */
+    private volatile boolean servesWaiting;
+    /** The engine was lost, and no step worked since. */
+    private volatile boolean lost;
+    /** Steps that failed since the last cycle that worked, lost pools not counted. */
+    private int failures;
+    /** Written before the loop starts. */
+    private Neighbourhood neighbours = Neighbourhood.NONE;
     /** For others to read; counted by the loop. */
     private volatile int slotsInUse;
+    private volatile int awayNow;
 
     /**
      * @param costs learn from every verification
@@ -146,11 +160,48 @@ final class DecodeLoop implements Runnable {
         thread.setContextClassLoader(DecodeLoop.class.getClassLoader());
     }
 
+    /** What is around a loop. Called on the loop's thread. */
+    interface Neighbourhood {
+
+        /** Nobody else decodes for the model. */
+        Neighbourhood NONE = new Neighbourhood() {
+            @Override
+            public boolean takes(Sequence sequence) {
+                return false;
+            }
+
+            @Override
+            public void fails() {
+                // Nobody could do better.
+            }
+
+            @Override
+            public void left(Sequence sequence) {
+                // What begins alike comes here anyway.
+            }
+        };
+
+        /** Gives a sequence to another loop, which has it from then on; false when none takes it. */
+        boolean takes(Sequence sequence);
+
+        /** Steps fail, one after the other; said again after each further one. */
+        void fails();
+
+        /** A sequence gave its slot away, which holds its rows for now. */
+        void left(Sequence sequence);
+    }
+
     void start() {
+        start(Neighbourhood.NONE);
+    }
+
+    void start(Neighbourhood around) {
+        neighbours = around;
         thread.start();
     }
 
-    private static long nanos(Duration limit) {
+    /** As many nanoseconds; for ever when the limit is null or longer than clocks can tell. */
+    static long nanos(Duration limit) {
         return limit == null || limit.compareTo(Sequence.LONGEST_TIME) > 0 ? Long.MAX_VALUE : limit.toNanos();
     }
 
@@ -162,6 +213,31 @@ final class DecodeLoop implements Runnable {
         }
         wake();
         return null;
+    }
+
+    /**
+     * Takes a sequence over from another loop: what ran goes on as if it had given its slot away here, what waited waits. To be
+     * called when the sequence was moved to this loop's engines.
+     *
+     * @return false when it cannot be taken, and still belongs to its loop
+     */
+    synchronized boolean take(Sequence sequence) {
+        if (isClosing()) {
+            return false;
+        }
+        if (sequence.wasAdmitted()) {
+            arriving.add(sequence);
+        } else if (waiting.offer(sequence) != null) {
+            return false;
+        }
+        wake();
+        return true;
+    }
+
+    private void receive() {
+        for (Sequence sequence = arriving.poll(); sequence != null; sequence = arriving.poll()) {
+            away.add(sequence);
+        }
     }
 
     private OverloadedException refusal(OverloadedException.Reason reason, Sequence sequence) {
@@ -195,6 +271,16 @@ final class DecodeLoop implements Runnable {
         return slotsInUse;
     }
 
+    /** Sequences that gave their slots away, or came from other loops, and will have one again; as of the last turn. */
+    int away() {
+        return awayNow + arriving.size();
+    }
+
+    /** Whether the engine was lost, and no step worked since. */
+    boolean isLost() {
+        return lost;
+    }
+
     /** Something changed that the loop may wait for: a new sequence, demand, a cancellation. */
     void wake() {
         LockSupport.unpark(thread);
@@ -204,8 +290,23 @@ final class DecodeLoop implements Runnable {
      * Takes no more requests, and refuses those that wait. What runs may come to its end within a time, counted from the first
      * call; then it ends with what it has, and the loop stops. Returns at once.
      */
-    void drain(Duration limit) {
+    synchronized void drain(Duration limit) {
+        long until = System.nanoTime() + Math.min(nanos(limit), Long.MAX_VALUE / 2);
+        if (drainUntil == null || servesWaiting && until - drainUntil < 0) {
+            drainUntil = until;
+        }
+        servesWaiting = false;
+        wake();
+    }
+
+    /**
+     * As {@link #drain}, but those that wait may come to their end too, and when the time is over other loops take what they
+     * can.
+     * Without effect on a loop that drains already.
+     */
+    synchronized void retire(Duration limit) {
         if (drainUntil == null) {
+            servesWaiting = true;
             drainUntil = System.nanoTime() + Math.min(nanos(limit), Long.MAX_VALUE / 2);
         }
         wake();
@@ -230,6 +331,7 @@ final class DecodeLoop implements Runnable {
     }
 
     private void endAsked() {
+        receive();
         for (CompletableFuture<Void> ended = endings.poll(); ended != null; ended = endings.poll()) {
             failRunning("the application stops");
             List<Sequence> left = waiting.all();
@@ -296,11 +398,18 @@ final class DecodeLoop implements Runnable {
             // A step fails for all that took part: their rows in the pool are in doubt. Waiting sequences start afresh.
             LOG.error("A decode step failed; the running generations end with its error", e);
             failAll(e);
+            if (++failures >= MOST_FAILURES) {
+                neighbours.fails();
+                handOver();
+            }
         }
         return false;
     }
 
     private void end() {
+        synchronized (this) {
+            receive(); // from now on nothing can be taken
+        }
         failRunning("the model is closed");
         refuseWaiting();
         endAsked();
@@ -325,7 +434,7 @@ final class DecodeLoop implements Runnable {
 
     /** Whether only a call of {@link #wake} can bring something to do. */
     boolean isIdle() {
-        boolean idle = away.isEmpty() && queued() == 0;
+        boolean idle = arriving.isEmpty() && away.isEmpty() && queued() == 0;
         for (Sequence sequence : slots) {
             idle &= sequence == null;
         }
@@ -335,6 +444,7 @@ final class DecodeLoop implements Runnable {
     /** One turn; false when there was nothing to do. */
     private boolean turn() {
         stepping.clear();
+        receive();
         leave();
         if (drainUntil != null && drained()) {
             stopping = true;
@@ -360,11 +470,13 @@ final class DecodeLoop implements Runnable {
         if (!decoding.isEmpty()) {
             long start = target.nanoTime();
             cycle();
+            failures = 0;
             cycleNanos = target.nanoTime() - start;
             worked = true;
         }
         if (worked) {
             pause = 0;
+            lost = false;
         }
         return worked;
     }
@@ -395,10 +507,18 @@ final class DecodeLoop implements Runnable {
 
     /** Refuses what waits, and ends what runs when its time is over; whether nothing is left. */
     private boolean drained() {
-        refuseWaiting();
-        if (System.nanoTime() - drainUntil < 0) {
+        boolean early = System.nanoTime() - drainUntil < 0;
+        if (!early && servesWaiting) {
+            receive();
+            handOver();
+        }
+        if (!early || !servesWaiting) {
+            refuseWaiting();
+        }
+        if (early) {
             return isIdle();
         }
+        receive();
         for (Sequence sequence : slots) {
             if (sequence != null) {
                 sequence.end(FinishReason.SHUTDOWN);
@@ -420,6 +540,7 @@ final class DecodeLoop implements Runnable {
     /** A sequence leaves its slot; the next one that begins with the same tokens finds its rows there. */
     private void vacate(int slot) {
         prefixes.left(slot, slots[slot]);
+        neighbours.left(slots[slot]);
         slots[slot] = null;
     }
 
@@ -429,6 +550,7 @@ final class DecodeLoop implements Runnable {
             used += sequence == null ? 0 : 1;
         }
         slotsInUse = used;
+        awayNow = away.size();
     }
 
     private boolean isOver(Sequence sequence) {
@@ -792,13 +914,17 @@ final class DecodeLoop implements Runnable {
     private void replayAll(PoolLostException reason) {
         long now = target.nanoTime();
         boolean worked = pause == 0;
+        lost = true;
         if (worked) {
             lostAt = now;
             LOG.warnf("An engine lost its pool; the running generations are read again: %s", reason.getMessage());
-        } else if (now - lostAt > recoveryNanos) {
-            pause = 0;
-            failAll(reason);
-            return;
+        } else {
+            handOver(); // what is back at once, after a connection broke, keeps what it has
+            if (now - lostAt > recoveryNanos) {
+                pause = 0;
+                failAll(reason);
+                return;
+            }
         }
         pause = worked ? FIRST_PAUSE_NANOS : Math.min(LONGEST_PAUSE_NANOS, 2 * pause);
         retryAt = now + pause;
@@ -818,6 +944,27 @@ final class DecodeLoop implements Runnable {
                 onItsOwn(sequence, () -> replayed(sequence, hadRead));
             }
         }
+    }
+
+    /** Other loops take what they can; but not what may be the reason why engines die. */
+    private void handOver() {
+        for (int slot = 0; slot < slots.length; slot++) {
+            Sequence sequence = slots[slot];
+            if (sequence != null && !isOver(sequence) && goesElsewhere(sequence)) {
+                slots[slot] = null;
+            }
+        }
+        away.removeIf(sequence -> !isOver(sequence) && goesElsewhere(sequence));
+        for (Sequence sequence : waiting.all()) {
+            if (!isOver(sequence) && goesElsewhere(sequence)) {
+                waiting.remove(sequence);
+            }
+        }
+        countSlots();
+    }
+
+    private boolean goesElsewhere(Sequence sequence) {
+        return !sequence.isPinned() && sequence.replays() < REPLAYS_TOGETHER && neighbours.takes(sequence);
     }
 
     private void replayed(Sequence sequence, boolean hadRead) {
@@ -842,5 +989,6 @@ final class DecodeLoop implements Runnable {
             slots[slot] = null;
         }
         prompts.clear();
+        countSlots();
     }
 }

@@ -14,15 +14,19 @@ final class OpenStreams {
 
     private final Set<TokenStream> streams = Collections.newSetFromMap(new WeakHashMap<>());
 
-    /** To be called before the subscriber hears of its stream. */
+    /** To be called before the subscriber hears of its stream, or when the stream comes from elsewhere. */
     void opened(TokenStream stream) {
         synchronized (this) {
             streams.add(stream);
         }
         stream.whenOver(() -> over(stream));
+        if (stream.isOver()) {
+            over(stream);
+        }
     }
 
-    private synchronized void over(TokenStream stream) {
+    /** The stream is over, or belongs elsewhere now. */
+    synchronized void over(TokenStream stream) {
         streams.remove(stream);
         notifyAll();
     }

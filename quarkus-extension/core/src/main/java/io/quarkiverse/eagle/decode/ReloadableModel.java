@@ -7,6 +7,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 import org.jboss.logging.Logger;
@@ -37,6 +38,8 @@ public final class ReloadableModel implements EagleModel, AutoCloseable {
     /** What the last reload replaced; null when it is closed. Guarded, as what follows, by this object. */
     private Edition replaced;
     private boolean reloading;
+    /** Changes of the model in service that are under way. */
+    private int changes;
     private boolean closing;
 
     /** @param first serves until a reload */
@@ -209,10 +212,40 @@ public final class ReloadableModel implements EagleModel, AutoCloseable {
         }
     }
 
+    /**
+     * Changes the model in service, a replica more for example, which no reload exchanges meanwhile.
+     *
+     * @throws IllegalStateException a reload is under way, or the model is being closed; nothing was changed
+     */
+    public void change(Consumer<SpeculativeModel> change) {
+        SpeculativeModel serving = beginChange();
+        try {
+            change.accept(serving);
+        } finally {
+            endChange();
+        }
+    }
+
+    private synchronized SpeculativeModel beginChange() {
+        requireOpen();
+        if (reloading) {
+            throw new IllegalStateException("a reload of " + name() + " is under way; wait for its end");
+        }
+        changes++;
+        return current.model;
+    }
+
+    private synchronized void endChange() {
+        changes--;
+    }
+
     private synchronized void beginReload() {
         requireOpen();
         if (reloading) {
             throw new IllegalStateException("a reload of " + name() + " is under way; wait for its end");
+        }
+        if (changes > 0) {
+            throw new IllegalStateException("a replica is being added to " + name() + "; reload when it is there");
         }
         if (replaced != null) {
             throw new IllegalStateException("what the last reload of " + name() + " replaced still serves "
@@ -227,7 +260,7 @@ public final class ReloadableModel implements EagleModel, AutoCloseable {
 
     private void requireOpen() {
         if (closing) {
-            throw new IllegalStateException(name() + " is being closed; it cannot be reloaded");
+            throw new IllegalStateException(name() + " is being closed; it cannot be changed");
         }
     }
 

@@ -36,7 +36,7 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
 
     private final GenerationOptions options;
     private final long seed;
-    private final Drafter drafter;
+    private Drafter drafter;
     private final TokenSampler sampler;
     /** What the draft draws by itself; null where draws are coupled, or there are none. */
     private final DraftedChain chain;
@@ -52,7 +52,7 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
     private final Priority priority;
     private final int lengthLimit;
     /** Nodes that fit a step beside the root. */
-    private final int stepNodes;
+    private int stepNodes;
     private final StringBuilder text = new StringBuilder();
     private final DraftTree tree = new DraftTree();
     private final LongSupplier clock;
@@ -82,6 +82,8 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
     private long startedAt;
     private long firstTokenAt;
     private boolean finished;
+    /** Never goes to another loop. */
+    private boolean pinned;
 
     /** @param clock nanoseconds, the decode loop's */
     Sequence(int[] prompt, GenerationOptions options, long seed, Drafter drafter, TokenSampler sampler,
@@ -103,13 +105,42 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
         this.idleness = new Idleness(stream);
         this.cycles = cycles;
         this.promptLength = prompt.length;
-        this.stepNodes = Math.min(DraftTree.MAX_NODES, shape.maxRows() - 1);
+        this.stepNodes = stepNodes(shape);
         this.lengthLimit = (int) Math.min(shape.maxLength(), (long) prompt.length + options.maxTokens());
         this.tokens = Arrays.copyOf(prompt, Math.min(lengthLimit, prompt.length + 256));
         this.length = prompt.length;
         this.deadlineNanos = options.deadline() == null || options.deadline().compareTo(LONGEST_TIME) > 0 ? Long.MAX_VALUE
                 : options.deadline().toNanos();
         sampler.observePrompt(prompt, 0, prompt.length);
+    }
+
+    private static int stepNodes(EngineShape shape) {
+        return Math.min(DraftTree.MAX_NODES, shape.maxRows() - 1);
+    }
+
+    /**
+     * Goes on, with the next slot that it enters, on other engines of the same bundle. Its rows stay behind.
+     *
+     * @param other the drafter of the same name there
+     * @param shape the target's there
+     */
+    void moveTo(Drafter other, EngineShape shape) {
+        drafter = other;
+        stepNodes = stepNodes(shape);
+    }
+
+    /** It is about its engines, and is not to go on at others. */
+    void pin() {
+        pinned = true;
+    }
+
+    boolean isPinned() {
+        return pinned;
+    }
+
+    /** Whether it had a slot at some time. */
+    boolean wasAdmitted() {
+        return slot >= 0;
     }
 
     GenerationOptions options() {

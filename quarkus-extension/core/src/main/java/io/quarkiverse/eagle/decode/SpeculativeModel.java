@@ -2,9 +2,18 @@ package io.quarkiverse.eagle.decode;
 
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Flow;
+import java.util.function.IntUnaryOperator;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 
 import org.jboss.logging.Logger;
 
@@ -21,15 +30,14 @@ import io.quarkiverse.eagle.ResponseFormat;
 import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.draft.CostCurve;
-import io.quarkiverse.eagle.draft.CostMeasurement;
-import io.quarkiverse.eagle.draft.Drafter;
 import io.quarkiverse.eagle.draft.Drafters;
+import io.quarkiverse.eagle.draft.PlainDrafter;
 import io.quarkiverse.eagle.draft.SpeculationEconomy;
 import io.quarkiverse.eagle.draft.SpeculativeDrafter;
-import io.quarkiverse.eagle.draft.StepCosts;
-import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.EnginePair;
+import io.quarkiverse.eagle.engine.EnginesAwayException;
+import io.quarkiverse.eagle.engine.PoolLostException;
 import io.quarkiverse.eagle.grammar.TokenGrammars;
 import io.quarkiverse.eagle.sampling.TokenSampler;
 import io.quarkiverse.eagle.text.ChatTemplate;
@@ -39,42 +47,43 @@ import io.quarkiverse.eagle.text.TokenBytes;
 import io.quarkiverse.eagle.text.Tokenizer;
 import io.quarkiverse.eagle.tools.ToolCallFinder;
 import io.quarkiverse.eagle.tools.ToolForm;
-import io.quarkiverse.eagle.tree.TreeVerifier;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.infrastructure.Infrastructure;
 import io.smallrye.mutiny.operators.AbstractMulti;
 import io.smallrye.mutiny.subscription.MultiSubscriber;
 
-/** A bundle's model over its engines: prompts in, tokens out. Owns the engines; closing it ends what runs. */
+/**
+ * A bundle's model over its engines: prompts in, tokens out. Owns the engines; closing it ends what runs. It may have several
+ * sets of engines, its replicas: a request goes to the one where requests with the same beginning went before, unless that one
+ * has much more to do than the others, is lost, or is about to leave. Replicas come and go while the model serves.
+ */
 public final class SpeculativeModel implements EagleModel, AutoCloseable {
+
+    /** The replica of a model that was opened without a name for it. */
+    public static final String FIRST_REPLICA = "first";
 
     private static final Logger LOG = Logger.getLogger(SpeculativeModel.class);
 
     private static final SecureRandom SEEDS = new SecureRandom();
 
-    /** A draft model's steps beyond the prompt have a row per sequence. */
-    private static final int DRAFT_MODEL_ROWS = 8;
-
-    /** Time for generations that were cut off to tell their consumers so. */
-    private static final long LAST_WORDS_NANOS = 500_000_000;
-
     private static final Duration STEP_PATIENCE = Duration.ofSeconds(5);
 
+    /** For what just comes to a replica that is let go because its steps fail. */
+    private static final Duration FAILING_PATIENCE = Duration.ofSeconds(1);
+
+    private final Bundle bundle;
     private final BundleManifest manifest;
-    private final EnginePair engines;
     private final Tokenizer tokenizer;
     private final ChatTemplate template;
     private final ToolForm toolForm;
     private final TokenGrammars grammars;
     private final ModelOptions options;
-    private final Drafters drafters;
-    private final StepCosts targetCosts;
-    private final SpeculationEconomy economy;
-    private final DecodeLoop loop;
-    private final OpenStreams openStreams = new OpenStreams();
-    /** Closing gave up waiting for a step. */
-    private volatile boolean stuck;
+    /** Never empty; a new list whenever one comes or goes. */
+    private volatile List<Replica> replicas = List.of();
+    private final AbsentReplicas absent;
+    private final PrefixHomes homes = new PrefixHomes();
+    private volatile boolean closing;
 
     /**
      * Opens a model. Measures the engines' cost curves, which takes about a second.
@@ -84,67 +93,242 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
      *        model, and when opening fails
      */
     public static SpeculativeModel open(Bundle bundle, Supplier<EnginePair> opener, ModelOptions options) {
+        return open(bundle, Map.of(FIRST_REPLICA, opener), options);
+    }
+
+    /**
+     * Opens a model over several replicas, one after the other. Each has slots, a queue and limits of tenants of its own. Those
+     * that are away ({@link EnginesAwayException}) are tried again later, as long as one is there.
+     *
+     * @param bundle the bundle that all engines are opened from
+     * @param openers by the replica's name: opens its engines, which are taken over; called again when it was away, or had to
+     *        be
+     *        closed because its steps failed
+     */
+    public static SpeculativeModel open(Bundle bundle, Map<String, Supplier<EnginePair>> openers, ModelOptions options) {
+        if (openers.isEmpty()) {
+            throw new IllegalArgumentException("a model has at least one replica; give the engines of one");
+        }
         TextParts.Loading text = TextParts.load(bundle);
-        EnginePair engines = null;
+        List<Replica> opened = new ArrayList<>();
+        Map<String, Supplier<EnginePair>> away = new LinkedHashMap<>();
         try {
-            engines = opener.get();
-            return new SpeculativeModel(bundle, engines, text.await(), options);
+            EngineException reason = null;
+            for (Map.Entry<String, Supplier<EnginePair>> opener : openers.entrySet()) {
+                try {
+                    opened.add(replica(opener.getKey(), bundle.manifest(), opener.getValue(), options));
+                } catch (EnginesAwayException | PoolLostException e) {
+                    reason = e;
+                    away.put(opener.getKey(), opener.getValue());
+                }
+            }
+            if (opened.isEmpty()) {
+                throw reason;
+            }
+            if (reason != null) {
+                LOG.warnf("%s opens without %s, which will be tried again: %s", bundle.manifest().name(), away.keySet(),
+                        reason.getMessage());
+            }
+            SpeculativeModel model = new SpeculativeModel(bundle, opened, text.await(), options);
+            opened.forEach(model::start);
+            away.forEach(model.absent::await);
+            return model;
         } catch (RuntimeException | Error e) {
             text.abandon();
-            if (engines != null) {
-                engines.close();
-            }
+            opened.forEach(Replica::stop);
             throw e;
         }
     }
 
-    private SpeculativeModel(Bundle bundle, EnginePair opened, TextParts text, ModelOptions options) {
+    private static Replica replica(String name, BundleManifest manifest, Supplier<EnginePair> opener, ModelOptions options) {
+        EnginePair engines = opener.get();
+        try {
+            return new Replica(name, opener, manifest, engines, options);
+        } catch (RuntimeException | Error e) {
+            engines.close();
+            throw e;
+        }
+    }
+
+    private SpeculativeModel(Bundle bundle, List<Replica> opened, TextParts text, ModelOptions options) {
+        this.bundle = bundle;
         this.manifest = bundle.manifest();
-        this.engines = opened.recorded(manifest.name());
         this.options = options;
         this.tokenizer = text.tokenizer();
         this.template = text.template();
         this.toolForm = ToolForm.of(template.source());
         this.grammars = new TokenGrammars(() -> TokenBytes.load(bundle.tokenizer()),
                 manifest.eosIds().stream().mapToInt(Integer::intValue).toArray(), manifest.model().vocabulary());
-        this.targetCosts = new StepCosts(cost("target", engines.target(), engines.target().shape().maxRows()));
-        this.economy = engines.draft() == null ? null
-                : new SpeculationEconomy(targetCosts,
-                        new StepCosts(cost("draft", engines.draft(), engines.draft().shape().topK())),
-                        manifest.acceptance());
-        Engine draftModel = engines.further().get(SpeculativeDrafter.NAME);
-        this.drafters = new Drafters(manifest.name(), engines.target().shape().slots(), targetCosts, engines, economy,
-                draftModel == null ? null : cost("draft model", draftModel, DRAFT_MODEL_ROWS), options.ownDrafters());
-        drafter(null);
-        this.loop = new DecodeLoop(manifest.name(), engines.target(), TreeVerifier.EndTokens.of(manifest.eosIds()),
-                options, targetCosts, economy == null ? null : economy.draft());
-        loop.start();
+        this.absent = new AbsentReplicas(manifest.name(), this::addAbsent);
+        this.replicas = List.copyOf(opened);
     }
 
-    private CostCurve cost(String role, Engine engine, int mostRows) {
-        return options.costs() == null ? CostMeasurement.measure(engine, mostRows)
-                : options.costs().curve(costsName(role), engine, mostRows);
+    private void start(Replica replica) {
+        replica.start(new DecodeLoop.Neighbourhood() {
+            @Override
+            public boolean takes(Sequence sequence) {
+                return moveElsewhere(replica, sequence);
+            }
+
+            @Override
+            public void fails() {
+                letGo(replica);
+            }
+
+            @Override
+            public void left(Sequence sequence) {
+                if (replicas.size() > 1) {
+                    homes.went(PrefixHomes.beginnings(sequence.tenant(), sequence::token, sequence.length()),
+                            replica.identity());
+                }
+            }
+        });
     }
 
-    private String costsName(String role) {
-        return manifest.checksum() + " " + role;
+    /** The model's replicas as they are now. */
+    public synchronized List<ReplicaStatus> replicas() {
+        return Stream.concat(replicas.stream().map(Replica::status), absent.names().stream()
+                .map(name -> new ReplicaStatus(name, ReplicaStatus.State.ABSENT, 0, 0, 0))).toList();
     }
 
-    /** What the steps of this run have taught is where the next start begins. */
-    private void keepCosts() {
-        if (options.costs() == null) {
+    /**
+     * Opens one more replica, which takes requests from then on; what was placed stays where it is. Measures its costs, which
+     * takes about a second. One that was absent is not tried any more, but there.
+     *
+     * @param name a name that no replica has that is there
+     * @param opener opens the engines from the model's bundle; they are taken over
+     * @throws IllegalArgumentException there is a replica of that name
+     * @throws IllegalStateException the model is closing
+     */
+    public void addReplica(String name, Supplier<EnginePair> opener) {
+        requireNew(name);
+        Replica added = replica(name, manifest, opener, options);
+        try {
+            add(added, false);
+        } catch (RuntimeException e) {
+            added.stop();
+            throw e;
+        }
+    }
+
+    private void addAbsent(String name, Supplier<EnginePair> opener) {
+        Replica added = replica(name, manifest, opener, options);
+        boolean wanted = false;
+        try {
+            wanted = add(added, true);
+        } finally {
+            if (!wanted) {
+                added.stop();
+            }
+        }
+    }
+
+    /** @return false when it was to be absent before, and is not any more */
+    private synchronized boolean add(Replica added, boolean wasAbsent) {
+        requireNew(added.name());
+        if (!absent.forget(added.name()) && wasAbsent) {
+            return false;
+        }
+        start(added);
+        LOG.infof("The replica %s of %s takes requests", added.name(), name());
+        List<Replica> more = new ArrayList<>(replicas);
+        more.add(added);
+        replicas = List.copyOf(more);
+        return true;
+    }
+
+    private void requireNew(String name) {
+        if (isClosing()) {
+            throw new IllegalStateException(name() + " is closing; it takes no more replicas");
+        }
+        if (replicas.stream().anyMatch(replica -> replica.name().equals(name))) {
+            throw new IllegalArgumentException(name() + " has a replica " + name
+                    + " already; choose another name, or wait until that one has left");
+        }
+    }
+
+    /**
+     * Lets a replica leave: it takes no more requests, and when those that it has came to their end its engines are closed.
+     * An absent one is not tried any more. Returns at once.
+     *
+     * @param limit how long they may take, counted from the first call; then they go on at other replicas that have room. Where
+     *        there is none, what runs ends with {@link FinishReason#SHUTDOWN} and what it has, and what waits is refused
+     * @return completed when it has left; failed when a step did not return, and the engines stay open
+     * @throws IllegalArgumentException there is no such replica
+     * @throws IllegalStateException no other one stays
+     */
+    public synchronized CompletionStage<Void> drainReplica(String name, Duration limit) {
+        if (absent.forget(name)) {
+            return CompletableFuture.completedStage(null);
+        }
+        Replica leaving = replicas.stream().filter(replica -> replica.name().equals(name)).findFirst()
+                .orElseThrow(() -> new IllegalArgumentException(name() + " has no replica " + name + "; there are "
+                        + replicas.stream().map(Replica::name).toList()));
+        if (leaving.leaving() != null) {
+            return leaving.leaving().minimalCompletionStage();
+        }
+        if (isLast(leaving)) {
+            throw new IllegalStateException(name + " is the last replica of " + name()
+                    + "; add another one first, or close the model");
+        }
+        return beginToLeave(leaving, limit, () -> {
+        }).minimalCompletionStage();
+    }
+
+    private boolean isLast(Replica staying) {
+        return replicas.stream().allMatch(replica -> replica == staying || replica.isLeaving());
+    }
+
+    /** Every step of a replica fails: it leaves, unless nobody else is there, and is opened anew. On its loop's thread. */
+    private synchronized void letGo(Replica failing) {
+        if (closing || failing.isLeaving() || isLast(failing)) {
             return;
         }
-        keepCosts("target", targetCosts);
-        if (economy != null) {
-            keepCosts("draft", economy.draft());
+        LOG.errorf("Steps of the replica %s of %s fail again and again; it takes no more requests, and is opened anew",
+                failing.name(), name());
+        beginToLeave(failing, FAILING_PATIENCE, () -> absent.await(failing.name(), failing.opener()));
+    }
+
+    private CompletableFuture<Void> beginToLeave(Replica leaving, Duration limit, Runnable then) {
+        CompletableFuture<Void> left = leaving.beginToLeave();
+        Thread thread = new Thread(() -> leave(leaving, limit, left, then), "eagle-drain-" + leaving.name());
+        thread.setDaemon(true);
+        thread.start();
+        return left;
+    }
+
+    private void leave(Replica leaving, Duration limit, CompletableFuture<Void> left, Runnable then) {
+        Throwable failure = null;
+        try {
+            leaving.leave(limit, STEP_PATIENCE);
+        } catch (RuntimeException | Error e) {
+            LOG.errorf(e, "The replica %s of %s left with an error", leaving.name(), name());
+            failure = e;
+        }
+        remove(leaving, then);
+        if (failure == null) {
+            left.complete(null);
+        } else {
+            left.completeExceptionally(failure);
         }
     }
 
-    private void keepCosts(String role, StepCosts costs) {
-        if (costs.nanos() > 0) {
-            options.costs().keep(costsName(role), costs.curve());
+    private synchronized void remove(Replica left, Runnable then) {
+        replicas = replicas.stream().filter(replica -> replica != left).toList();
+        if (!closing) {
+            then.run();
         }
+    }
+
+    /** One that stays, for what all have in common. */
+    private Replica anyReplica() {
+        List<Replica> all = replicas;
+        for (Replica replica : all) {
+            if (!replica.isLeaving()) {
+                return replica;
+            }
+        }
+        return all.get(0);
     }
 
     @Override
@@ -152,24 +336,29 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         return manifest.name();
     }
 
+    /** The bundle that it was opened from. */
+    public Bundle bundle() {
+        return bundle;
+    }
+
     /** The bundle's manifest. */
     public BundleManifest manifest() {
         return manifest;
     }
 
-    /** Generations that run at once. */
+    /** Generations that run at once, on all replicas. */
     public int slots() {
-        return engines.target().shape().slots();
+        return replicas.stream().mapToInt(Replica::slots).sum();
     }
 
     /** Slots that generations hold at this moment. */
     public int slotsInUse() {
-        return loop.slotsInUse();
+        return replicas.stream().mapToInt(replica -> replica.loop().slotsInUse()).sum();
     }
 
     /** Requests that wait for their first slot at this moment. */
     public int queued() {
-        return loop.queued();
+        return replicas.stream().mapToInt(replica -> replica.loop().queued()).sum();
     }
 
     /** What one request, and one tenant, may take. */
@@ -179,30 +368,30 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
 
     /**
      * In how long those who wait now should all have a slot, as fast as slots became free of late; at least a second and at
-     * most a minute.
+     * most a minute. Of several replicas, where that is soonest.
      */
     public Duration timeToClear() {
-        return loop.timeToClear();
+        return replicas.stream().map(replica -> replica.loop().timeToClear()).min(Comparator.naturalOrder()).orElseThrow();
     }
 
     /** Whether the model is being closed, or is; requests are refused. */
     public boolean isClosing() {
-        return loop.isClosing();
+        return closing;
     }
 
     /** Names of the drafters that it can run. */
     public List<String> drafters() {
-        return drafters.available();
+        return anyReplica().drafters().available();
     }
 
-    /** What the target's steps cost now: as measured, and corrected by the steps since. */
+    /** What the target's steps cost now: as measured, and corrected by the steps since. Of several replicas the first one's. */
     public CostCurve targetCosts() {
-        return targetCosts.curve();
+        return anyReplica().targetCosts().curve();
     }
 
-    /** The costs that budgets are chosen by, and what was learned of acceptance; null without a draft. */
+    /** The costs that budgets are chosen by, and what was learned of acceptance; null without a draft. Of the first replica. */
     public SpeculationEconomy economy() {
-        return economy;
+        return anyReplica().economy();
     }
 
     @Override
@@ -291,7 +480,7 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
      */
     public void requireAcceptance(GenerationRequest request) {
         String wanted = request.options().drafter() != null ? request.options().drafter() : options.drafter();
-        requireAcceptance(request.options().acceptance(), wanted == null ? drafters.standard().name() : wanted,
+        requireAcceptance(request.options().acceptance(), wanted == null ? anyReplica().drafters().standard().name() : wanted,
                 format(request));
     }
 
@@ -325,36 +514,151 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
 
     private void subscribe(GenerationRequest request, CycleListener cycles,
             Flow.Subscriber<? super GeneratedToken> subscriber) {
+        Checked checked;
+        Replica replica;
+        try {
+            checked = check(request);
+            replica = place(request.tenant(), checked.prompt());
+        } catch (RuntimeException e) {
+            reject(subscriber, e);
+            return;
+        }
+        try {
+            subscribe(request, checked, cycles, subscriber, replica, false);
+        } finally {
+            replica.free();
+        }
+    }
+
+    /** A replica for a request; reserved, so that it does not leave before the request is there. */
+    private Replica place(String tenant, int[] prompt) {
+        List<Replica> all = replicas;
+        Replica chosen = choose(tenant, i -> prompt[i], prompt.length, all);
+        while (!chosen.reserve()) {
+            all = replicas;
+            chosen = choose(tenant, i -> prompt[i], prompt.length, all);
+        }
+        for (Replica other : all) {
+            if (other != chosen && other.wantsProbe()) {
+                probe(other);
+            }
+        }
+        return chosen;
+    }
+
+    private Replica choose(String tenant, IntUnaryOperator token, int length, List<Replica> all) {
+        if (all.size() == 1) {
+            return all.get(0);
+        }
+        long[] beginnings = PrefixHomes.beginnings(tenant, token, length);
+        Replica chosen = Placement.choose(beginnings[beginnings.length - 1], homes.homes(beginnings, length), all);
+        homes.went(beginnings, chosen.identity());
+        return chosen;
+    }
+
+    /** Gives a sequence of a replica whose engines do not work to another one; false when none serves. On its loop's thread. */
+    private boolean moveElsewhere(Replica from, Sequence sequence) {
+        List<Replica> serving = replicas.stream()
+                .filter(replica -> replica != from && replica.standing() == Placement.Standing.OPEN).toList();
+        if (serving.isEmpty()) {
+            return false;
+        }
+        Replica chosen = choose(sequence.tenant(), sequence::token, sequence.length(), serving);
+        if (!chosen.reserve()) {
+            return false;
+        }
+        try {
+            return chosen.take(sequence, from);
+        } finally {
+            chosen.free();
+        }
+    }
+
+    /** Lost engines get no requests, so a token for nobody finds out whether they are back. */
+    private void probe(Replica lost) {
+        GenerationRequest request = GenerationRequest.tokens(Math.max(0, manifest.bosId()))
+                .with(GenerationOptions.defaults().withMaxTokens(1).withDrafter(PlainDrafter.NAME));
+        Probe probe = new Probe(lost);
+        try {
+            subscribe(request, check(request), null, probe, lost, true);
+        } catch (RuntimeException e) {
+            probe.onError(e);
+        }
+    }
+
+    private record Probe(Replica lost) implements Flow.Subscriber<GeneratedToken> {
+        @Override
+        public void onSubscribe(Flow.Subscription subscription) {
+            subscription.request(Long.MAX_VALUE);
+        }
+
+        @Override
+        public void onNext(GeneratedToken token) {
+            // That there is one is known to the loop.
+        }
+
+        @Override
+        public void onError(Throwable reason) {
+            lost.wasProbed();
+        }
+
+        @Override
+        public void onComplete() {
+            lost.wasProbed();
+        }
+    }
+
+    /**
+     * What of a request was checked, and needs no replica.
+     *
+     * @param generation with everything that the request left to the model
+     */
+    private record Checked(int[] prompt, GenerationOptions generation, String drafter, long seed, TokenSampler sampler) {
+    }
+
+    /** Refuses what cannot be done, wherever it were done, before anything is. */
+    private Checked check(GenerationRequest request) {
+        int[] prompt = promptIds(request);
+        GenerationOptions generation = limited(request.options());
+        if (generation.budget() == null && options.budget() != null) {
+            generation = generation.withBudget(options.budget());
+        }
+        String drafter = anyReplica().drafter(generation.drafter()).name();
+        ResponseFormat format = format(request);
+        generation = accepting(generation, drafter, format);
+        long seed = generation.seed() == null ? SEEDS.nextLong() : generation.seed();
+        return new Checked(prompt, generation, drafter, seed,
+                new TokenSampler(generation, seed, manifest.model().vocabulary(), grammars.start(format)));
+    }
+
+    private void subscribe(GenerationRequest request, Checked checked, CycleListener cycles,
+            Flow.Subscriber<? super GeneratedToken> subscriber, Replica replica, boolean pinned) {
         Sequence sequence;
         TokenStream stream;
         try {
-            GenerationOptions generation = limited(request.options());
-            if (generation.budget() == null && options.budget() != null) {
-                generation = generation.withBudget(options.budget());
-            }
-            Drafter drafter = drafter(generation.drafter());
-            ResponseFormat format = format(request);
-            generation = accepting(generation, drafter, format);
-            int[] prompt = promptIds(request);
-            long seed = generation.seed() == null ? SEEDS.nextLong() : generation.seed();
-            DecodeLoop waker = loop;
-            stream = new TokenStream(subscriber, options.emission(), waker::wake);
-            sequence = new Sequence(prompt, generation, seed, drafter,
-                    new TokenSampler(generation, seed, manifest.model().vocabulary(), grammars.start(format)),
-                    new IncrementalDetokenizer(tokenizer), new StopMatcher(generation.stop()),
+            stream = new TokenStream(subscriber, options.emission(), replica.loop()::wake);
+            sequence = new Sequence(checked.prompt(), checked.generation(), checked.seed(), replica.drafter(checked.drafter()),
+                    checked.sampler(), new IncrementalDetokenizer(tokenizer), new StopMatcher(checked.generation().stop()),
                     request.tools() == null ? null : new ToolCallFinder(request.tools()), stream, cycles,
-                    engines.target().shape(), engines.target()::nanoTime, request.tenant(), request.priority());
+                    replica.target().shape(), replica.target()::nanoTime, request.tenant(), request.priority());
         } catch (RuntimeException e) {
-            subscriber.onSubscribe(new Rejected());
-            subscriber.onError(e);
+            reject(subscriber, e);
             return;
         }
-        openStreams.opened(stream);
+        if (pinned) {
+            sequence.pin();
+        }
+        replica.opened(stream);
         subscriber.onSubscribe(stream);
-        OverloadedException refusal = loop.submit(sequence);
+        OverloadedException refusal = replica.submit(sequence);
         if (refusal != null) {
             stream.fail(refusal);
         }
+    }
+
+    private static void reject(Flow.Subscriber<? super GeneratedToken> subscriber, RuntimeException reason) {
+        subscriber.onSubscribe(new Rejected());
+        subscriber.onError(reason);
     }
 
     /** The subscription of a request that was refused. */
@@ -370,16 +674,11 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
         }
     }
 
-    private Drafter drafter(String wanted) {
-        String name = wanted != null ? wanted : options.drafter();
-        return name == null ? drafters.standard() : drafters.named(name);
-    }
-
     /** The options with the rule of acceptance in effect, and with what the rule asks for. */
-    private GenerationOptions accepting(GenerationOptions wanted, Drafter drafter, ResponseFormat format) {
-        requireAcceptance(wanted.acceptance(), drafter.name(), format);
+    private GenerationOptions accepting(GenerationOptions wanted, String drafter, ResponseFormat format) {
+        requireAcceptance(wanted.acceptance(), drafter, format);
         boolean free = format instanceof ResponseFormat.Text;
-        Acceptance rule = !free || !drafter.name().equals(SpeculativeDrafter.NAME) ? Acceptance.COUPLED
+        Acceptance rule = !free || !drafter.equals(SpeculativeDrafter.NAME) ? Acceptance.COUPLED
                 : wanted.acceptance() != null ? wanted.acceptance() : options.acceptance();
         GenerationOptions effective = wanted.withAcceptance(rule);
         boolean repeats = rule == Acceptance.REJECTION && wanted.seed() != null && !wanted.greedy();
@@ -391,7 +690,13 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
      * what its slots held.
      */
     public void endAll() {
-        loop.endAll();
+        for (Replica replica : replicas) {
+            if (replica.isLeaving()) {
+                replica.loop().drain(Duration.ZERO);
+            } else {
+                replica.loop().endAll();
+            }
+        }
     }
 
     /**
@@ -401,7 +706,14 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
      * it has. Returns at once; {@link #close(Duration)} waits for it.
      */
     public void drain(Duration limit) {
-        loop.drain(limit);
+        beginToClose().forEach(replica -> replica.loop().drain(limit));
+    }
+
+    /** From now on no replica comes; returns those that there are. */
+    private synchronized List<Replica> beginToClose() {
+        closing = true;
+        absent.end();
+        return replicas;
     }
 
     /**
@@ -416,35 +728,33 @@ public final class SpeculativeModel implements EagleModel, AutoCloseable {
 
     /** @param stepPatience how long to wait for the step that runs when the limit is reached */
     void close(Duration limit, Duration stepPatience) {
-        loop.drain(limit);
-        long until = loop.drainUntil();
-        if (stuck || !loop.awaitEnd(until + stepPatience.toNanos())) {
-            stuck = true;
-            LOG.errorf("A step of %s does not return; the model is closed as far as possible, but its engines stay open",
-                    name());
-            openStreams.failAll(new EngineException("the model is closed, and the step that ran did not return"));
-            return;
-        }
-        openStreams.awaitNone(Math.max(until, System.nanoTime() + LAST_WORDS_NANOS));
-        release();
+        List<Replica> all = beginToClose();
+        all.forEach(replica -> replica.loop().drain(limit));
+        close(all, replica -> replica.awaitEnd(stepPatience));
     }
 
     /** Closes at once: stops after the running cycle, fails what runs, refuses what waits, and closes the engines. */
     @Override
     public void close() {
-        if (!stuck) {
-            loop.stop();
-            release();
-        }
+        close(beginToClose(), Replica::stop);
     }
 
-    private synchronized void release() {
-        try {
-            keepCosts();
-            drafters.closeOwn();
-            engines.close();
-        } finally {
+    /** Closes what all have in common too, unless a step that does not return may still need it. */
+    private void close(List<Replica> all, Predicate<Replica> closed) {
+        RuntimeException failure = null;
+        boolean allClosed = true;
+        for (Replica replica : all) {
+            try {
+                allClosed &= closed.test(replica);
+            } catch (RuntimeException e) {
+                failure = e;
+            }
+        }
+        if (allClosed) {
             tokenizer.close();
+        }
+        if (failure != null) {
+            throw failure;
         }
     }
 }

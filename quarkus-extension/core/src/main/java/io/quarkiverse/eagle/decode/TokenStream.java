@@ -31,7 +31,7 @@ final class TokenStream implements Flow.Subscription {
     /** Dropped after the end, on the emission executor: who holds the subscription does not hold its subscriber. */
     private Flow.Subscriber<? super GeneratedToken> subscriber;
     private final Executor executor;
-    private final Runnable onRoom;
+    private volatile Runnable onRoom;
     private final Queue<GeneratedToken> waiting = new ConcurrentLinkedQueue<>();
     private final AtomicInteger size = new AtomicInteger();
     /** Written by whoever delivers. */
@@ -39,7 +39,7 @@ final class TokenStream implements Flow.Subscription {
     private final AtomicLong demand = new AtomicLong();
     private final AtomicInteger drains = new AtomicInteger();
     private final AtomicBoolean over = new AtomicBoolean();
-    private Runnable onOver = () -> {
+    private volatile Runnable onOver = () -> {
     };
     private volatile boolean cancelled;
     private volatile boolean done;
@@ -52,9 +52,22 @@ final class TokenStream implements Flow.Subscription {
         this.onRoom = onRoom;
     }
 
-    /** Calls this once when the subscriber has got its end or left; to be said before the subscriber hears of the stream. */
+    /** From now on another loop runs the sequence; to be said before that one gets it. */
+    void onRoom(Runnable action) {
+        onRoom = action;
+    }
+
+    /**
+     * Calls this when the subscriber has got its end or left. To be said before the subscriber hears of the stream; who says it
+     * later may have come too late, as {@link #isOver} tells.
+     */
     void whenOver(Runnable action) {
         onOver = action;
+    }
+
+    /** Whether the subscriber has got its end or left. */
+    boolean isOver() {
+        return over.get();
     }
 
     /** Hands a token over; only from the decode loop. */

@@ -68,6 +68,26 @@ class ReloadTest {
     }
 
     @Test
+    void aChangeIsOneOfTheModelInServiceAndNoReloadTakesItAway() {
+        ToyModel old = open(OLD);
+        ReloadableModel model = reloadable(old);
+        model.change(serving -> {
+            assertThat(serving).isSameAs(old.model());
+            assertThatThrownBy(() -> model.reload(() -> open(NEW).model(), LONG)).isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("a replica is being added");
+        });
+        awaitClosed(model.reload(() -> {
+            assertThatThrownBy(() -> model.change(serving -> {
+            })).isInstanceOf(IllegalStateException.class).hasMessageContaining("a reload of toy is under way");
+            return open(NEW).model();
+        }, LONG));
+        model.change(serving -> assertThat(serving).isSameAs(opened.get(1).model()));
+        model.close();
+        assertThatThrownBy(() -> model.change(serving -> {
+        })).isInstanceOf(IllegalStateException.class).hasMessageContaining("is being closed");
+    }
+
+    @Test
     void earlierRequestsEndOnTheOldBundleAndLaterOnesAreTheNewOnes() {
         assertThat(OLD.greedy(PROMPT, 200)).isNotEqualTo(NEW.greedy(PROMPT, 200));
         ToyModel old = open(OLD);

@@ -10,6 +10,7 @@ import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.EnginePair;
+import io.quarkiverse.eagle.engine.EnginesAwayException;
 import io.quarkiverse.eagle.engine.PoolLostException;
 import io.quarkiverse.eagle.triton.client.TritonClient;
 import io.quarkiverse.eagle.triton.client.TritonClientOptions;
@@ -31,8 +32,8 @@ public final class TritonEngines {
      * slots.
      * Of the bundle only the manifest is needed; the weights are the server's.
      *
-     * @throws EngineException when no server can be reached within the client's attempts, when the models are not the bundle's
-     *         (all differences in one message), or when slots are taken
+     * @throws EnginesAwayException when no server can be reached within the client's attempts, or has the models ready
+     * @throws EngineException when the models are not the bundle's (all differences in one message), or when slots are taken
      */
     public static EnginePair open(BundleManifest bundle, TritonOptions options) {
         TritonClientOptions reach = options.client().executor() == null
@@ -78,7 +79,7 @@ public final class TritonEngines {
             } catch (PoolLostException e) {
                 Duration pause = host.pauseAfter(attempt);
                 if (pause == null || Thread.currentThread().isInterrupted()) {
-                    throw new EngineException(e.getMessage() + " (after " + (attempt + 1) + " attempts)", e);
+                    throw new EnginesAwayException(e.getMessage() + " (after " + (attempt + 1) + " attempts)", e);
                 }
                 LockSupport.parkNanos(pause.toNanos());
             }

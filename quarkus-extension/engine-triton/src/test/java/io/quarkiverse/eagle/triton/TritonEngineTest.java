@@ -23,6 +23,7 @@ import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.EnginePair;
+import io.quarkiverse.eagle.engine.EnginesAwayException;
 import io.quarkiverse.eagle.engine.PoolLostException;
 import io.quarkiverse.eagle.engine.StepRequest;
 import io.quarkiverse.eagle.engine.StepResult;
@@ -410,7 +411,7 @@ class TritonEngineTest {
     @Test
     void aServerThatIsAwayFailsOpeningAfterItsAttempts() {
         host.kill();
-        assertThatThrownBy(this::open).isExactlyInstanceOf(EngineException.class).hasMessageContaining("after 3 attempts")
+        assertThatThrownBy(this::open).isInstanceOf(EnginesAwayException.class).hasMessageContaining("after 3 attempts")
                 .hasMessageContaining("toy_target");
     }
 

@@ -206,11 +206,19 @@ public interface ModelConfig {
     interface TritonConfig {
 
         /**
-         * Servers as {@code host:port} of their gRPC service, in order of preference; the next one is taken when one fails. In
-         * dev and test mode a server is started when this is not set.
+         * Servers as {@code host:port} of their gRPC service. Without {@code spread} in order of preference: the next one is
+         * taken when one fails. In dev and test mode a server is started when this is not set.
          */
         @ConfigDocDefault(TritonConfig.STANDARD_ENDPOINT)
         Optional<List<String>> endpoints();
+
+        /**
+         * Whether all endpoints serve at once. Each request goes to one of them, chosen by what they read before and by what
+         * they have to do; slots, queue and tenant limits are per endpoint. One of them must be there when the model opens; the
+         * others are added when they answer.
+         */
+        @WithDefault("false")
+        boolean spread();
 
         /** Where Triton listens when nothing else is said. */
         String STANDARD_ENDPOINT = "localhost:8001";

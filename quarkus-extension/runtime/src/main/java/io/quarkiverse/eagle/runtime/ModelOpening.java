@@ -4,7 +4,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.Executor;
@@ -20,11 +22,13 @@ import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.bundle.BundleManifest;
 import io.quarkiverse.eagle.decode.ModelOptions;
 import io.quarkiverse.eagle.decode.ReloadableModel;
+import io.quarkiverse.eagle.decode.ReplicaStatus;
 import io.quarkiverse.eagle.decode.RequestLimits;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
 import io.quarkiverse.eagle.draft.DrafterProvider;
 import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.EnginePair;
+import io.quarkiverse.eagle.engine.EnginesAwayException;
 import io.quarkiverse.eagle.onnxruntime.OnnxRuntimeEngines;
 import io.quarkiverse.eagle.onnxruntime.OnnxRuntimeOptions;
 import io.quarkiverse.eagle.triton.TritonEngines;
@@ -65,11 +69,12 @@ final class ModelOpening {
 
     /** @throws ConfigurationException a property is missing or wrong, or what it points to is */
     SpeculativeModel open() {
-        return open(null);
+        return open(null, configuredEndpoints());
     }
 
     /**
-     * Puts the model of a folder in service, with everything else as it was configured when the application started.
+     * Puts the model of a folder in service, with everything else as it was configured when the application started. Where the
+     * model is spread, at the endpoints that serve it now.
      *
      * @param bundle null for the configured folder
      * @throws EngineException it cannot be opened; what served before serves on
@@ -77,22 +82,35 @@ final class ModelOpening {
      */
     void reload(ReloadableModel model, Path bundle) {
         long start = System.nanoTime();
-        model.reload(() -> open(bundle), config.reloadTimeout());
+        model.reload(() -> open(bundle, endpointsOf(model.model())), config.reloadTimeout());
         LOG.infof("Model %s reloaded from %s in %d ms; %d requests end on the bundle before", model.name(),
                 bundle == null ? config.bundle().orElseThrow() : bundle,
                 Duration.ofNanos(System.nanoTime() - start).toMillis(), model.replacedRequests());
     }
 
-    private SpeculativeModel open(Path chosen) {
-        Opener engines = engines();
+    private List<String> endpointsOf(SpeculativeModel serving) {
+        if (!isSpread()) {
+            return configuredEndpoints();
+        }
+        return serving.replicas().stream().filter(replica -> replica.state() != ReplicaStatus.State.DRAINING)
+                .map(ReplicaStatus::name).toList();
+    }
+
+    private SpeculativeModel open(Path chosen, List<String> endpoints) {
+        Map<String, Opener> engines = engines(endpoints);
         ModelOptions options = options();
         Path folder = real(chosen != null ? chosen : config.bundle().orElseThrow(this::bundleIsNotSet));
         try {
             Bundle bundle = config.engine() == ModelConfig.EngineKind.TRITON ? Bundle.openText(folder) : Bundle.open(folder);
             Bundle draft = draftBundle(bundle);
-            return SpeculativeModel.open(bundle, () -> withDraftModel(bundle, engines.open(bundle), draft), options);
+            Map<String, Supplier<EnginePair>> openers = new LinkedHashMap<>();
+            engines.forEach((replica, opener) -> openers.put(replica,
+                    () -> withDraftModel(bundle, opener.open(bundle), draft)));
+            return SpeculativeModel.open(bundle, openers, options);
         } catch (ConfigurationException e) {
             throw e;
+        } catch (EnginesAwayException e) {
+            throw wrong("triton", e);
         } catch (InvalidRequestException e) {
             throw wrong("drafter", e);
         } catch (RuntimeException e) {
@@ -110,6 +128,41 @@ final class ModelOpening {
         } catch (IOException e) {
             return folder;
         }
+    }
+
+    /**
+     * Lets one more Triton server serve the model in service, as {@code spread} says.
+     *
+     * @param endpoint as in the property {@code triton.endpoints}
+     * @throws ConfigurationException the model is not spread, or the endpoint is none, or serves another bundle
+     * @throws IllegalArgumentException it serves the model already
+     * @throws IllegalStateException a reload is under way, or the model is being closed
+     */
+    void addEndpoint(ReloadableModel model, String endpoint) {
+        if (!isSpread()) {
+            String property = EagleConfig.property(name, "triton.spread");
+            throw new ConfigurationException(endpoint + " cannot be added: " + model.name() + " is not spread over endpoints;"
+                    + " set " + property + "=true, and the engine to triton", Set.of(property));
+        }
+        Map.Entry<String, Opener> added = spread(List.of(endpoint), positive("slots", config.slots())).entrySet().iterator()
+                .next();
+        model.change(serving -> {
+            Bundle draft = draftBundle(serving.bundle());
+            try {
+                serving.addReplica(added.getKey(),
+                        () -> withDraftModel(serving.bundle(), added.getValue().open(serving.bundle()), draft));
+            } catch (EnginesAwayException e) {
+                throw wrong("triton", e);
+            }
+        });
+    }
+
+    private boolean isSpread() {
+        return config.engine() == ModelConfig.EngineKind.TRITON && config.triton().spread();
+    }
+
+    private List<String> configuredEndpoints() {
+        return config.triton().endpoints().orElse(List.of(ModelConfig.TritonConfig.STANDARD_ENDPOINT));
     }
 
     private ModelOptions options() {
@@ -174,35 +227,52 @@ final class ModelOpening {
         EnginePair open(Bundle bundle);
     }
 
-    /** Checks what the engines are opened with, before anything is opened. */
-    private Opener engines() {
+    /** Checks what the engines are opened with, before anything is opened; one of them per replica, by its name. */
+    private Map<String, Opener> engines(List<String> endpoints) {
         int slots = positive("slots", config.slots());
         int threads = positive("threads", config.threads());
         return switch (config.engine()) {
             case ONNXRUNTIME -> {
                 OnnxRuntimeOptions options = new OnnxRuntimeOptions(slots, threads, config.spinning());
-                yield bundle -> OnnxRuntimeEngines.open(bundle, options);
+                yield Map.of(SpeculativeModel.FIRST_REPLICA, bundle -> OnnxRuntimeEngines.open(bundle, options));
             }
             case TRITON -> {
-                TritonOptions options = triton().withSlots(slots);
-                yield bundle -> atTriton(bundle, options);
+                if (config.triton().spread()) {
+                    yield spread(endpoints, slots);
+                }
+                TritonOptions options = triton(endpoints).withSlots(slots);
+                yield Map.of(SpeculativeModel.FIRST_REPLICA, bundle -> atTriton(bundle, options));
             }
         };
+    }
+
+    /** A replica per endpoint, whose name it has. */
+    private Map<String, Opener> spread(List<String> endpoints, int slots) {
+        Map<String, Opener> replicas = new LinkedHashMap<>();
+        for (String endpoint : endpoints) {
+            TritonOptions options = triton(List.of(endpoint)).withSlots(slots);
+            String replica = options.client().endpoints().get(0).toString();
+            if (replicas.put(replica, bundle -> atTriton(bundle, options)) != null) {
+                throw wrong("triton.endpoints", new IllegalArgumentException(replica + " is named twice"));
+            }
+        }
+        return replicas;
     }
 
     private EnginePair atTriton(Bundle bundle, TritonOptions options) {
         try {
             return TritonEngines.open(bundle, options);
+        } catch (EnginesAwayException e) {
+            throw e; // another endpoint may be there
         } catch (EngineException e) {
             throw wrong("triton", e);
         }
     }
 
-    private TritonOptions triton() {
+    private TritonOptions triton(List<String> endpoints) {
         ModelConfig.TritonConfig triton = config.triton();
         try {
-            TritonClientOptions client = TritonClientOptions
-                    .of(triton.endpoints().orElse(List.of(ModelConfig.TritonConfig.STANDARD_ENDPOINT)).toArray(String[]::new))
+            TritonClientOptions client = TritonClientOptions.of(endpoints.toArray(String[]::new))
                     .withHeaders(triton.headers()).withCallTimeout(triton.callTimeout())
                     .withKeepAlive(triton.keepAlive(), triton.keepAliveTimeout());
             if (triton.tlsConfigurationName().isPresent()) {

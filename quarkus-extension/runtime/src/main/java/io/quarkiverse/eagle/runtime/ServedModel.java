@@ -149,7 +149,22 @@ public final class ServedModel implements EagleModel {
         return edition().producedWithin(time);
     }
 
-    /** The model underneath, for what looks inside: cycles, costs, the manifest. Another one after a reload. */
+    /**
+     * Lets one more Triton server serve the model that is in service now, with the headers, the encryption and the limits that
+     * are configured for the others; {@link SpeculativeModel#drainReplica} lets one go. Blocks while it is opened. A reload
+     * opens the new bundle at the servers that serve then, this one included.
+     *
+     * @param endpoint {@code host:port} of its gRPC service
+     * @throws io.quarkus.runtime.configuration.ConfigurationException the model is not configured with
+     *         {@code triton.spread=true}, or the server cannot be reached or serves another bundle
+     * @throws IllegalArgumentException it serves the model already
+     * @throws IllegalStateException a reload is under way, or the model is being closed
+     */
+    public void addEndpoint(String endpoint) {
+        opening.addEndpoint(model, endpoint);
+    }
+
+    /** The model underneath, for what looks inside: cycles, costs, replicas, the manifest. Another one after a reload. */
     public SpeculativeModel model() {
         return model.model();
     }

@@ -173,6 +173,15 @@ class ModelOpeningTest {
                 .hasMessageContaining("gpu-1:eight");
     }
 
+    @Test
+    void anEndpointThatIsNamedTwiceIsRefusedWhereRequestsAreSpread() {
+        assertThatThrownBy(() -> open("coder", Map.of("quarkus.eagle.coder.engine", "triton",
+                "quarkus.eagle.coder.triton.endpoints", "gpu-1,gpu-2:8001,gpu-1:8001",
+                "quarkus.eagle.coder.triton.spread", "true")))
+                .isInstanceOf(ConfigurationException.class)
+                .hasMessage("quarkus.eagle.\"coder\".triton.endpoints cannot be used: gpu-1:8001 is named twice");
+    }
+
     private static void open(String name, Map<String, String> properties) {
         EagleConfig config = new SmallRyeConfigBuilder().addDiscoveredConverters().withMapping(EagleConfig.class)
                 .withSources(new PropertiesConfigSource(properties, "test", 100)).build()

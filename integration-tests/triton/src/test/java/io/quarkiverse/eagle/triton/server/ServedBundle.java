@@ -74,7 +74,7 @@ final class ServedBundle {
         return SpeculativeModel.open(bundle(), () -> engines, options(null));
     }
 
-    private static ModelOptions options(String drafter) {
+    static ModelOptions options(String drafter) {
         return new ModelOptions(drafter, null, 16, EMISSION).withRecovery(Duration.ofSeconds(60));
     }
 

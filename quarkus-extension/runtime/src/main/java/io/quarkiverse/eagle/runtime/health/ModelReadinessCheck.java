@@ -13,6 +13,7 @@ import org.eclipse.microprofile.health.Readiness;
 import io.quarkiverse.eagle.GenerationOptions;
 import io.quarkiverse.eagle.GenerationRequest;
 import io.quarkiverse.eagle.Priority;
+import io.quarkiverse.eagle.decode.ReplicaStatus;
 import io.quarkiverse.eagle.runtime.EagleConfig;
 import io.quarkiverse.eagle.runtime.OpenModels;
 import io.quarkiverse.eagle.runtime.ServedModel;
@@ -21,7 +22,9 @@ import io.smallrye.mutiny.Uni;
 
 /**
  * Ready when every model can run a step: each decodes one token, unless it has just done so for a request. A model that
- * is closing is not ready, from the moment that it refuses requests. Never blocks; the answer of a step is kept for a while.
+ * is closing is not ready, from the moment that it refuses requests. Of several replicas one is enough. Never blocks; the
+ * answer
+ * of a step is kept for a while.
  */
 @Readiness
 @ApplicationScoped
@@ -40,12 +43,19 @@ public class ModelReadinessCheck implements AsyncHealthCheck {
 
     private static Uni<Verdict> verdict(String name, ServedModel model, EagleConfig.HealthConfig config) {
         Uni<Verdict> ofSteps = Uni.createFrom().deferred(() -> step(model, config))
+                .onFailure(failure -> othersServe(model)).retry().atMost(1)
                 .map(token -> new Verdict(name, true, "a step works"))
                 .onFailure().recoverWithItem(failure -> new Verdict(name, false, failure.getMessage()))
                 .memoize().atLeast(config.validFor());
         return Uni.createFrom().deferred(() -> model.model().isClosing()
                 ? Uni.createFrom().item(new Verdict(name, false, "the model is closing"))
                 : ofSteps);
+    }
+
+    /** Whether the step was on a replica that turned out to be lost, and another one serves. */
+    private static boolean othersServe(ServedModel model) {
+        List<ReplicaStatus> replicas = model.model().replicas();
+        return replicas.size() > 1 && replicas.stream().anyMatch(each -> each.state() == ReplicaStatus.State.SERVING);
     }
 
     /** Completes when a step is known to work, fails with the reason when it does not. */

@@ -71,10 +71,10 @@ final class TracedModel implements RequestListener {
         return new GenerationSpan(span, model, request.options().drafter(), tracing);
     }
 
-    /** Which of several servers serves a request is decided step by step, so then there is none to name. */
+    /** Which of several servers serves a request is decided later, or step by step, so then there is none to name. */
     private Optional<String> onlyServer() {
         List<String> endpoints = config.triton().endpoints().orElse(List.of(ModelConfig.TritonConfig.STANDARD_ENDPOINT));
-        return endpoints.size() == 1 ? Optional.of(endpoints.get(0)) : Optional.empty();
+        return endpoints.size() == 1 && !config.triton().spread() ? Optional.of(endpoints.get(0)) : Optional.empty();
     }
 
     private static void addServer(SpanBuilder builder, String endpoint) {
