@@ -86,7 +86,9 @@ final class OrderFreeAttention {
         Value grouped = graph.shaped(graph.node("Reshape", List.of(query, graph.longs(0, kvHeads, -1, headDim))),
                 ElementType.FLOAT, "batch", kvHeads, GROUP_ROWS, headDim);
         Value transposed = graph.node("Transpose", List.of(keys), Attribute.ofInts("perm", 0, 1, 3, 2));
-        Value scores = graph.node("Add", List.of(graph.node("MatMul", List.of(grouped, transposed)), mask));
+        Value products = heads == kvHeads ? productsOfSeveral(graph, grouped, transposed, kvHeads)
+                : graph.node("MatMul", List.of(grouped, transposed));
+        Value scores = graph.node("Add", List.of(products, mask));
         Value last = graph.longs(-1);
         Value largest = graph.node("ReduceMax", List.of(scores, last), Attribute.of("keepdims", 1));
         // 2^s e comes out of the exponential as it is.
@@ -101,5 +103,18 @@ final class OrderFreeAttention {
         Value attended = graph.node("MatMul", List.of(weights, values));
         return graph.shaped(graph.node("Reshape", List.of(attended, graph.longs(0, heads, -1, headDim))), ElementType.FLOAT,
                 "batch", heads, "rows", headDim);
+    }
+
+    /**
+     * The product of queries and keys where a key-value head may have a single query, as in a step of one row for each of
+     * several
+     * sequences: ONNX Runtime sums a lone row in another order than one among others, so one more is there.
+     */
+    private static Value productsOfSeveral(OnnxGraph graph, Value queries, Value keys, int kvHeads) {
+        Value first = graph.node("Slice", List.of(queries, graph.longs(0), graph.longs(1), graph.longs(2)));
+        Value several = graph.node("Concat", List.of(queries, first), Attribute.of("axis", 2));
+        Value products = graph.node("MatMul", List.of(several, keys));
+        return graph.shaped(graph.node("Slice", List.of(products, graph.longs(0), graph.longs(-1), graph.longs(2))),
+                ElementType.FLOAT, "batch", kvHeads, GROUP_ROWS, "pool_rows");
     }
 }
