@@ -323,10 +323,16 @@ class ConcurrentDecodingTest {
     @Test
     void endingAllFailsWhatRunsRefusesWhatWaitsAndServesWhatComesThen() {
         try (ToyModel toy = ToyModel.of(ENDLESS).slots(1).open()) {
+            Gate gate = new Gate();
+            toy.target().beforeEveryStep(gate);
             Consumer running = new Consumer(1).of(stream(toy, ToyModel.prompt(3, 1), EAGLE.withMaxTokens(300)));
-            running.awaitTokens(1);
+            gate.awaitArrival();
+            // Held in its slot, where it would give it to the one who waits once its buffer is full.
             Consumer waiting = Consumer.eager().of(stream(toy, ToyModel.prompt(3, 2), EAGLE));
-            toy.model().endAll();
+            Thread ending = new Thread(toy.model()::endAll);
+            ending.start();
+            await().until(() -> ending.getState() == Thread.State.WAITING);
+            gate.open();
             running.request(Long.MAX_VALUE);
             assertThat(running.awaitFailure()).isInstanceOf(EngineException.class).hasMessage("the application stops");
             assertThat(waiting.awaitFailure()).isInstanceOf(OverloadedException.class);
