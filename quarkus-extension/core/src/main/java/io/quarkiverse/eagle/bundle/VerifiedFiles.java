@@ -35,10 +35,17 @@ public final class VerifiedFiles {
     private static final int KEY_DIGITS = 24;
 
     private final Path folder;
+    private final Duration settled;
 
     /** @param folder where to remember, created when needed */
     public VerifiedFiles(Path folder) {
+        this(folder, SETTLED);
+    }
+
+    /** @param settled how old a file's time stamps have to be for the file to be remembered */
+    VerifiedFiles(Path folder, Duration settled) {
         this.folder = folder;
+        this.settled = settled;
     }
 
     /** What is remembered of a bundle. */
@@ -52,7 +59,7 @@ public final class VerifiedFiles {
         } catch (IOException e) {
             LOG.debugf("%s cannot be read, so the files are verified anew: %s", file, e.getMessage());
         }
-        return new Memory(file, lines);
+        return new Memory(file, settled, lines);
     }
 
     private static String key(Path bundle) {
@@ -68,11 +75,13 @@ public final class VerifiedFiles {
     static final class Memory {
 
         private final Path file;
+        private final Duration settled;
         private final Set<String> before;
         private final Set<String> now = ConcurrentHashMap.newKeySet();
 
-        private Memory(Path file, Set<String> before) {
+        private Memory(Path file, Duration settled, Set<String> before) {
             this.file = file;
+            this.settled = settled;
             this.before = before;
         }
 
@@ -92,8 +101,8 @@ public final class VerifiedFiles {
                 Map<String, Object> attributes = Files.readAttributes(path, ATTRIBUTES);
                 Instant modified = ((FileTime) attributes.get("lastModifiedTime")).toInstant();
                 Instant changed = ((FileTime) attributes.get("ctime")).toInstant();
-                Instant settled = Instant.now().minus(SETTLED);
-                return modified.isAfter(settled) || changed.isAfter(settled) ? null
+                Instant latest = Instant.now().minus(settled);
+                return modified.isAfter(latest) || changed.isAfter(latest) ? null
                         : attributes.get("dev") + " " + attributes.get("ino") + " " + attributes.get("size") + " " + modified
                                 + " " + changed;
             } catch (IOException | UnsupportedOperationException | IllegalArgumentException e) {

@@ -24,6 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 class VerifiedFilesTest {
 
     private static final String WEIGHTS = "model.onnx";
+    private static final Duration SETTLED = Duration.ofMillis(100);
 
     @TempDir
     Path root;
@@ -53,7 +54,7 @@ class VerifiedFilesTest {
     }
 
     private void open() {
-        Bundle.open(folder, new VerifiedFiles(memory));
+        Bundle.open(folder, new VerifiedFiles(memory, SETTLED));
     }
 
     private List<String> remembered() throws IOException {
