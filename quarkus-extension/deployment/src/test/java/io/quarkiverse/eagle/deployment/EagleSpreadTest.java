@@ -92,6 +92,7 @@ class EagleSpreadTest {
 
     private static void stopServer() {
         if (first != null) {
+            first.kill(); // who ends in peace waits for its clients first
             first.close();
         }
         List.of(FIRST, NOBODY, REPOSITORY).forEach(System::clearProperty);
@@ -147,7 +148,7 @@ class EagleSpreadTest {
             assertThat(served.model()).isNotSameAs(renewed);
             assertReplicas(serving(second.endpoint()));
             assertThat(answer()).isEqualTo(expected);
-            second.kill(); // who ends in peace waits for its clients first
+            second.kill();
         }
     }
 }

@@ -20,7 +20,7 @@ class DrafterTest {
     private static final Map<List<String>, JsonNode> PLAIN = new ConcurrentHashMap<>();
 
     private static final String[] ASKED = { "--max-tokens", "60",
-            "Repeat three times: the quick brown fox jumps over the lazy dog." };
+            "List the numbers from 1 to 30." };
 
     @ParameterizedTest
     @ValueSource(strings = { "eagle2", "eagle", "pld", "lookahead", "mixed" })
