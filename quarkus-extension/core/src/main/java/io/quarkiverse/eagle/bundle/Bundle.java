@@ -208,6 +208,15 @@ public final class Bundle {
         }
     }
 
+    /** SHA-256 in lower-case hex. */
+    public static String sha256(byte[] bytes) {
+        try {
+            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java platform has SHA-256", e);
+        }
+    }
+
     /** Writes the manifest of a bundle whose other files are complete. */
     public static void write(Path folder, BundleManifest manifest) throws IOException {
         Files.writeString(folder.resolve(BundleManifest.FILE),
@@ -216,12 +225,9 @@ public final class Bundle {
 
     private static String checksum(BundleManifest manifest) {
         try {
-            byte[] fields = JSON.writeValueAsBytes(manifest.withChecksum(null));
-            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(fields));
+            return sha256(JSON.writeValueAsBytes(manifest.withChecksum(null)));
         } catch (JsonProcessingException e) {
             throw new IllegalStateException("a manifest is plain data and always becomes JSON", e);
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
         }
     }
 

@@ -6,12 +6,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.FileTime;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashSet;
-import java.util.HexFormat;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -20,9 +17,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.jboss.logging.Logger;
 
 /**
- * Remembers between starts which files had the SHA-256 that their manifest says, so that it need not be computed again. A file
- * is
- * the one that was verified as long as its device, inode, size, and times of modification and of change are what they were; the
+ * Remembers between starts which files had the SHA-256 that their manifest says, so that it need not be computed again. A
+ * file is the one that was verified as long as its device, inode, size, and times of modification and of change are what they
+ * were; the
  * system sets the last of them itself whenever a file is written or exchanged. What a failing disk does to a file shows in
  * none of them. Where the file system does not tell them, nothing is remembered.
  */
@@ -63,12 +60,8 @@ public final class VerifiedFiles {
     }
 
     private static String key(Path bundle) {
-        try {
-            byte[] name = bundle.toAbsolutePath().normalize().toString().getBytes(StandardCharsets.UTF_8);
-            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(name)).substring(0, KEY_DIGITS);
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
-        }
+        byte[] name = bundle.toAbsolutePath().normalize().toString().getBytes(StandardCharsets.UTF_8);
+        return Bundle.sha256(name).substring(0, KEY_DIGITS);
     }
 
     /** The files of one bundle. Usable by several threads at once. */

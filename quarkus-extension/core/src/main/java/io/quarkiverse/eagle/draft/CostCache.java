@@ -5,15 +5,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.function.LongSupplier;
 
 import org.jboss.logging.Logger;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 
+import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.engine.Engine;
 
 /**
@@ -77,13 +75,7 @@ public record CostCache(Path folder, String setup, boolean confirms) {
     }
 
     private String key(String name) {
-        try {
-            byte[] digest = MessageDigest.getInstance("SHA-256")
-                    .digest((setup + "\n" + name).getBytes(StandardCharsets.UTF_8));
-            return HexFormat.of().formatHex(digest).substring(0, KEY_DIGITS);
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
-        }
+        return Bundle.sha256((setup + "\n" + name).getBytes(StandardCharsets.UTF_8)).substring(0, KEY_DIGITS);
     }
 
     private static CostCurve read(Path file) {

@@ -69,9 +69,24 @@ class ReplicasTest {
         });
     }
 
+    private static ToyTarget target() {
+        return new ToyTarget(ENDLESS, 2, 320, 128, 6, true);
+    }
+
+    private static ToyDraft draft() {
+        return new ToyDraft(ENDLESS, 2, 320, 128, 10, 0.8);
+    }
+
+    /** Holds a replica's steps. */
+    private Gate gateOf(String name) {
+        Gate gate = new Gate();
+        targets.get(name).beforeEveryStep(gate);
+        return gate;
+    }
+
     private void add(String name) {
-        ToyTarget target = new ToyTarget(ENDLESS, 2, 320, 128, 6, true);
-        ToyDraft draft = new ToyDraft(ENDLESS, 2, 320, 128, 10, 0.8);
+        ToyTarget target = target();
+        ToyDraft draft = draft();
         targets.put(name, target);
         ToyTarget language = new ToyTarget(ENDLESS, 2, 320, 128, 6, true, 0.8);
         model.addReplica(name, () -> new EnginePair(target, draft, Map.of("speculative", language)));
@@ -130,10 +145,8 @@ class ReplicasTest {
     @Test
     void manyQuestionsAtOnceSpreadEvenWhenTheyAreTheSame() {
         add("second");
-        Gate first = new Gate();
-        Gate second = new Gate();
-        targets.get(FIRST).beforeEveryStep(first);
-        targets.get("second").beforeEveryStep(second);
+        Gate first = gateOf(FIRST);
+        Gate second = gateOf("second");
         List<Consumer> answers = IntStream.range(0, 10).mapToObj(i -> ask(1)).toList();
         first.awaitArrival();
         second.awaitArrival();
@@ -170,10 +183,8 @@ class ReplicasTest {
     @Test
     void whatWaitsAtADrainedReplicaHasItsTurnThere() {
         add("second");
-        Gate first = new Gate();
-        Gate second = new Gate();
-        targets.get(FIRST).beforeEveryStep(first);
-        targets.get("second").beforeEveryStep(second);
+        Gate first = gateOf(FIRST);
+        Gate second = gateOf("second");
         List<Consumer> answers = IntStream.range(0, 10).mapToObj(i -> ask(1)).toList();
         first.awaitArrival();
         second.awaitArrival();
@@ -188,9 +199,8 @@ class ReplicasTest {
     @Test
     void afterTheLimitOfADrainWhatRunsAndWaitsThereGoesOnElsewhere() {
         add("second");
-        Gate first = new Gate();
+        Gate first = gateOf(FIRST);
         Gate second = new Gate();
-        targets.get(FIRST).beforeEveryStep(first);
         AtomicInteger steps = new AtomicInteger();
         targets.get("second").beforeEveryStep(request -> {
             if (steps.incrementAndGet() == 8) {
@@ -261,10 +271,9 @@ class ReplicasTest {
     void whatRanAndWaitedOnAReplicaThatDiesGoesOnElsewhereAndNothingComesTwice(String drafter, Acceptance rule) {
         add("second");
         int question = questionFor("second");
-        Gate first = new Gate();
+        Gate first = gateOf(FIRST);
         Gate second = new Gate();
         AtomicInteger steps = new AtomicInteger();
-        targets.get(FIRST).beforeEveryStep(first);
         targets.get("second").beforeEveryStep(request -> {
             if (steps.incrementAndGet() == 12) {
                 second.accept(request);
@@ -312,8 +321,8 @@ class ReplicasTest {
         try (ToyModel several = ToyModel.of(ENDLESS).slots(2).open()) {
             loseNowAndThen(several.target(), several.draft(), new Random(seed), away);
             for (String name : List.of("second", "third")) {
-                ToyTarget target = new ToyTarget(ENDLESS, 2, 320, 128, 6, true);
-                ToyDraft draft = new ToyDraft(ENDLESS, 2, 320, 128, 10, 0.8);
+                ToyTarget target = target();
+                ToyDraft draft = draft();
                 targets.put(name, target);
                 several.model().addReplica(name, () -> new EnginePair(target, draft));
                 loseNowAndThen(target, draft, new Random(seed + name.length()), away);
@@ -420,10 +429,10 @@ class ReplicasTest {
             if (!mended.get()) {
                 throw new EnginesAwayException("the toy is broken", null);
             }
-            ToyTarget target = new ToyTarget(ENDLESS, 2, 320, 128, 6, true);
+            ToyTarget target = target();
             opened.add(target);
             targets.put("second", target);
-            return new EnginePair(target, new ToyDraft(ENDLESS, 2, 320, 128, 10, 0.8));
+            return new EnginePair(target, draft());
         });
         int question = questionFor("second");
         ToyTarget broken = opened.get(0);
@@ -446,9 +455,8 @@ class ReplicasTest {
     @Test
     void whatWaitsWhereAllStepsFailGoesOnElsewhere() {
         add("second");
-        Gate first = new Gate();
+        Gate first = gateOf(FIRST);
         Gate second = new Gate();
-        targets.get(FIRST).beforeEveryStep(first);
         targets.get("second").beforeEveryStep(request -> {
             second.accept(request);
             throw new EngineException("the toy breaks");
@@ -502,8 +510,8 @@ class ReplicasTest {
     @Test
     void whatIsAwayWhenTheModelOpensIsAddedWhenItAnswers() {
         AtomicBoolean there = new AtomicBoolean();
-        ToyTarget late = new ToyTarget(ENDLESS, 2, 320, 128, 6, true);
-        ToyTarget early = new ToyTarget(ENDLESS, 2, 320, 128, 6, true);
+        ToyTarget late = target();
+        ToyTarget early = target();
         Map<String, Supplier<EnginePair>> openers = new LinkedHashMap<>();
         openers.put("never", () -> {
             throw new EnginesAwayException("nobody there", null);
@@ -534,7 +542,7 @@ class ReplicasTest {
 
     @Test
     void aModelDoesNotOpenWhenAllAreAwayOrOneIsWrong() {
-        ToyTarget good = new ToyTarget(ENDLESS, 2, 320, 128, 6, true);
+        ToyTarget good = target();
         Map<String, Supplier<EnginePair>> openers = new LinkedHashMap<>();
         openers.put("away", () -> {
             throw new EnginesAwayException("nobody there", null);
@@ -554,7 +562,7 @@ class ReplicasTest {
     @Test
     void whateverIsClosedTwiceIsClosedOnce() {
         AtomicInteger closed = new AtomicInteger();
-        ToyTarget target = new ToyTarget(ENDLESS, 2, 320, 128, 6, true);
+        ToyTarget target = target();
         model.addReplica("second", () -> new EnginePair(target, null, Map.of("medusa", countingClose(closed))));
         model.drainReplica("second", Duration.ZERO).toCompletableFuture().join();
         model.drain(Duration.ZERO);
@@ -562,7 +570,7 @@ class ReplicasTest {
         model.close();
         assertThat(closed).hasValue(1);
         Replica alone = new Replica("alone", null, model.manifest(),
-                new EnginePair(new ToyTarget(ENDLESS, 2, 320, 128, 6, true), null, Map.of("medusa", countingClose(closed))),
+                new EnginePair(target(), null, Map.of("medusa", countingClose(closed))),
                 new ModelOptions("none", null, 4, ForkJoinPool.commonPool()));
         alone.start(DecodeLoop.Neighbourhood.NONE);
         alone.loop().drain(Duration.ZERO);
