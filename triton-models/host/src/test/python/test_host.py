@@ -155,13 +155,14 @@ class HostTest(HostCase):
         memory.write(pool.addresses(lease["first_slot"])[0], rows)
         b = {"operation": "copy", "client": "b", "epoch": self.host.epoch}
         self.assertEqual(self.info(**b, source=1, slot=2, rows=5), {"epoch": self.host.epoch})
+        held = pool.held(1)
         seen = np.empty_like(rows)
         memory.read(pool.addresses(2)[0], seen)
         np.testing.assert_array_equal(seen[:, :, :5], rows[:, :, :5])
         self.assertFalse(seen[:, :, 5:].any())
         for sentence, changes in (("not both within the lease of slots 1 to 2", {"source": 0}),
                                   ("not both within the lease", {"slot": 3}), ("two slots", {"slot": 1}),
-                                  ("0 rows to copy", {"rows": 0}), (f"{pool.rows + 1} rows to copy", {"rows": pool.rows + 1}),
+                                  ("0 rows to copy", {"rows": 0}), (f"{held + 1} rows to copy", {"rows": held + 1}),
                                   ("rows is None", {"rows": None})):
             with self.subTest(sentence), self.refused(f"EAGLE_INVALID: .*{sentence}"):
                 self.ask(**{**b, "source": 1, "slot": 2, "rows": 5, **changes})

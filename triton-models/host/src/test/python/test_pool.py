@@ -6,9 +6,14 @@ import numpy as np
 import tiny_bundle
 from eagle_host.bundle import Bundle
 from eagle_host.memory import HostMemory
-from eagle_host.pool import GrowingKvPool, KvPool
+from eagle_host.pool import PATIENCE, GrowingKvPool, KvPool
 
 SLOTS = 3
+
+
+def prepare(pool: KvPool, rows: int) -> bool:
+    """All slots hold so many rows, and none of them is new."""
+    return pool.prepare(0, np.full(SLOTS, rows), np.full(SLOTS, rows))
 
 
 class PoolTest(unittest.TestCase):
@@ -41,13 +46,13 @@ class PoolTest(unittest.TestCase):
 
     def test_a_layout_that_grows_keeps_every_row(self) -> None:
         pool = GrowingKvPool(self.memory, self.graph, SLOTS, 1000)
-        self.assertTrue(pool.ensure_rows(10))
+        self.assertTrue(prepare(pool, 10))
         self.assertEqual(pool.rows, 64)
         before = self.fill(pool)
         lengths = [64]
         # Past its capacity the pool moves; within it, it is spread where it lies.
         for needed in (65, 129, 250, 700, 1000):
-            self.assertTrue(pool.ensure_rows(needed))
+            self.assertTrue(prepare(pool, needed))
             self.assertGreaterEqual(pool.rows, needed)
             self.assertEqual(pool.rows % 64, 0)
             lengths.append(pool.rows)
@@ -55,13 +60,13 @@ class PoolTest(unittest.TestCase):
                 for slot, rows in enumerate(slots):
                     np.testing.assert_array_equal(self.rows_of(pool, tensor, slot)[:, :64], rows)
         self.assertEqual(lengths, [64, 128, 192, 320, 832, 1024])
-        self.assertFalse(pool.ensure_rows(1001))
+        self.assertFalse(prepare(pool, 1001))
         with self.assertRaisesRegex(ValueError, "needs 1025 rows of a pool that has 1024"):
-            pool.ensure_rows(1025)
+            prepare(pool, 1025)
 
     def test_copies_the_first_rows_of_a_slot_and_nothing_else(self) -> None:
         for pool in (KvPool(self.memory, self.graph, SLOTS, 48), GrowingKvPool(self.memory, self.graph, SLOTS, 48)):
-            pool.ensure_rows(48)
+            prepare(pool, 48)
             before = self.fill(pool)
             pool.copy(2, 0, 17)
             for tensor, slots in enumerate(before):
@@ -74,10 +79,36 @@ class PoolTest(unittest.TestCase):
     def test_clearing_forgets_the_slots_and_no_others(self) -> None:
         for pool in (KvPool(self.memory, self.graph, SLOTS, 48), GrowingKvPool(self.memory, self.graph, SLOTS, 48)):
             pool.clear(0, SLOTS)
-            pool.ensure_rows(48)
+            prepare(pool, 48)
             before = self.fill(pool)
             pool.clear(1, 1)
             for tensor, slots in enumerate(before):
                 self.assertFalse(self.rows_of(pool, tensor, 1).any())
                 for slot in (0, 2):
                     np.testing.assert_array_equal(self.rows_of(pool, tensor, slot), slots[slot])
+
+    def test_a_layout_that_nobody_needs_any_more_is_packed_and_keeps_what_the_slots_hold(self) -> None:
+        pool = GrowingKvPool(self.memory, self.graph, SLOTS, 2000)
+        prepare(pool, 1500)
+        before = self.fill(pool)
+        for end in (108,) * (PATIENCE - 1) + (1500,) + (108,) * (PATIENCE - 1):
+            self.assertFalse(pool.prepare(0, np.array([100]), np.array([end])))
+        self.assertTrue(pool.prepare(0, np.array([100]), np.array([108])))
+        self.assertEqual(pool.rows, 128)
+        pool.copy(1, 2, 1200)
+        self.assertFalse(pool.prepare(2, np.array([1200]), np.array([1208])))
+        pool.prepare(1, np.array([1490]), np.array([1498]))
+        for tensor, slots in enumerate(before):
+            np.testing.assert_array_equal(self.rows_of(pool, tensor, 0)[:, :100], slots[0][:, :100])
+            np.testing.assert_array_equal(self.rows_of(pool, tensor, 1)[:, :1490], slots[1][:, :1490])
+            np.testing.assert_array_equal(self.rows_of(pool, tensor, 2)[:, :1200], slots[1][:, :1200])
+        self.assertEqual([pool.held(slot) for slot in range(SLOTS)], [108, 1498, 1208])
+
+    def test_what_was_set_aside_is_void_for_who_begins_anew(self) -> None:
+        pool = GrowingKvPool(self.memory, self.graph, SLOTS, 2000)
+        prepare(pool, 1500)
+        for _ in range(PATIENCE):
+            pool.prepare(0, np.array([0]), np.array([8]))
+        rows = pool.rows
+        self.assertFalse(pool.prepare(1, np.array([0]), np.array([8])))
+        self.assertEqual((pool.rows, pool.held(1)), (rows, 8))

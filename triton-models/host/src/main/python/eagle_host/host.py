@@ -165,8 +165,9 @@ class Host:
         if any(not lease.first_slot <= each < lease.first_slot + lease.slots for each in (source, slot)):
             raise invalid(f"slots {source} and {slot} are not both within the lease of slots {lease.first_slot} to"
                           f" {lease.first_slot + lease.slots - 1}")
-        if source == slot or not 1 <= rows <= self._engine.pool.rows:
-            raise invalid(f"{rows} rows to copy from slot {source} to {slot}; two slots and 1 to {self._engine.pool.rows} rows"
+        held = self._engine.pool.held(source)
+        if source == slot or not 1 <= rows <= held:
+            raise invalid(f"{rows} rows to copy from slot {source} to {slot}; two slots and 1 to {held} rows"
                           " are wanted")
         try:
             self._engine.pool.copy(source, slot, rows)

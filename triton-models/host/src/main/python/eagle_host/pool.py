@@ -10,6 +10,8 @@ from .memory import Buffer, HostMemory, Memory
 _ELEMENT_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 _GRAIN = 64
 """Rows that a growing layout grows by at least; a multiple keeps row sums in whole vector lanes."""
+PATIENCE = 16
+"""Steps in succession that a layout with half as many rows again as they wanted is kept for."""
 
 
 class KvPool:
@@ -46,11 +48,19 @@ class KvPool:
         """Where a run of slots begins in each tensor, in the order of ``past`` and ``present``."""
         return [buffer.address + first_slot * self.slot_bytes for buffer in self._buffers]
 
-    def ensure_rows(self, needed: int) -> bool:
-        """Makes room for so many rows per slot; true when the layout, and with it every address, changed."""
+    def prepare(self, first_slot: int, reads: np.ndarray, ends: np.ndarray) -> bool:
+        """Makes room for a step of a run of slots that finds ``reads`` [B] rows there and leaves ``ends`` [B].
+
+        True when the layout, and with it every address, changed.
+        """
+        needed = int(max(reads.max(), ends.max()))
         if needed > self.most_rows:
             raise ValueError(f"a step needs {needed} rows of a pool that has {self.most_rows}")
         return False
+
+    def held(self, slot: int) -> int:
+        """Rows that a slot may hold."""
+        return self.most_rows
 
     def clear(self, first_slot: int, slots: int) -> None:
         """Forgets what the slots held, so that no client reads another's rows."""
@@ -58,7 +68,7 @@ class KvPool:
             self._memory.clear(address, slots * self.slot_bytes)
 
     def copy(self, source: int, slot: int, rows: int) -> None:
-        """Copies the first rows of a slot to another one; the layout has at least so many."""
+        """Copies the first rows of a slot to another one, whose others are void; the source has at least so many."""
         pitch = self.rows * self._row_bytes
         for start, end in zip(self.addresses(source), self.addresses(slot)):
             self._memory.copy(start, end, rows * self._row_bytes, pitch, self._graph.kv_heads)
@@ -67,24 +77,50 @@ class KvPool:
 class GrowingKvPool(KvPool):
     """A pool in the process's memory whose layout holds only as many rows as are in use, in steps of 64.
 
-    Attention on a CPU reads every row of the layout; it is spread out when a sequence outgrows it. The rule of growth is that
-    of io.quarkiverse.eagle.onnxruntime.KvPoolBuffers, so that sums have the same lengths there and here.
+    Attention on a CPU reads every row of the layout; it is spread out when a sequence outgrows it, and packed when for some time
+    no step needed most of it. What other slots hold beyond a packed layout is set aside until a step wants it. The rules are
+    those of io.quarkiverse.eagle.onnxruntime.KvPoolBuffers.
     """
 
     def __init__(self, memory: HostMemory, graph: Graph, slots: int, most_rows: int) -> None:
         self._capacity = 0
         super().__init__(memory, graph, slots, _round_up(most_rows))
         self.rows = 0
+        self._heads = graph.kv_heads
+        self._roomy_steps = 0
+        self._used = [0] * slots
+        """By slot, rows that are of use: up to the end of its last window."""
+        self._aside: list[list[np.ndarray] | None] = [None] * slots
+        """By slot, its rows of every tensor, [kv_heads, used rows · row bytes]; None for what the layout holds."""
 
     def _allocate(self) -> list[Buffer]:
         size = self._slots * self._graph.kv_heads * self._capacity * self._row_bytes
         return [self._memory.allocate(size) for _ in self.past]
 
-    def ensure_rows(self, needed: int) -> bool:
-        super().ensure_rows(needed)
+    def prepare(self, first_slot: int, reads: np.ndarray, ends: np.ndarray) -> bool:
+        super().prepare(first_slot, reads, ends)
+        needed = int(max(reads.max(), ends.max()))
+        changed = self._ensure_rows(needed)
+        for b, slot in enumerate(range(first_slot, first_slot + len(reads))):
+            if self._aside[slot] is not None:
+                self._copy_aside(slot, slot, min(int(reads[b]), self._used[slot]))
+                self._aside[slot] = None
+            self._used[slot] = int(ends[b])
+        wanted = self._wanted(needed)
+        self._roomy_steps = self._roomy_steps + 1 if wanted + wanted // 2 < self.rows else 0
+        if self._roomy_steps == PATIENCE:
+            self._pack(wanted)
+            self._roomy_steps = 0
+            changed = True
+        return changed
+
+    def _wanted(self, needed: int) -> int:
+        return min(self.most_rows, _round_up(needed + needed // 8))
+
+    def _ensure_rows(self, needed: int) -> bool:
         if needed <= self.rows:
             return False
-        wanted = min(self.most_rows, _round_up(needed + needed // 8))
+        wanted = self._wanted(needed)
         if wanted > self._capacity:
             self._capacity = min(self.most_rows, max(wanted, 2 * self._capacity))
             for i, larger in enumerate(self._allocate()):
@@ -95,6 +131,46 @@ class GrowingKvPool(KvPool):
                 self._spread(buffer.bytes, buffer.bytes, wanted)
         self.rows = wanted
         return True
+
+    def _pack(self, rows: int) -> None:
+        """Makes the layout shorter. Slots that hold more are set aside."""
+        for slot in range(self._slots):
+            if self._used[slot] > rows and self._aside[slot] is None:
+                size = self._used[slot] * self._row_bytes
+                self._aside[slot] = [self._slot(buffer, slot)[:, :size].copy() for buffer in self._buffers]
+        old, new = self.rows * self._row_bytes, rows * self._row_bytes
+        for buffer in self._buffers:
+            for head in range(1, self._slots * self._heads):
+                buffer.bytes[head * new:(head + 1) * new] = buffer.bytes[head * old:head * old + new]
+        self.rows = rows
+
+    def _slot(self, buffer: Buffer, slot: int) -> np.ndarray:
+        """A slot of a tensor, uint8 [kv_heads, rows · row bytes]."""
+        start = slot * self.slot_bytes
+        return buffer.bytes[start:start + self.slot_bytes].reshape(self._heads, -1)
+
+    def _copy_aside(self, source: int, slot: int, rows: int) -> None:
+        size = rows * self._row_bytes
+        for buffer, kept in zip(self._buffers, self._aside[source]):
+            self._slot(buffer, slot)[:, :size] = kept[:, :size]
+
+    def clear(self, first_slot: int, slots: int) -> None:
+        super().clear(first_slot, slots)
+        for slot in range(first_slot, first_slot + slots):
+            self._aside[slot] = None
+            self._used[slot] = 0
+
+    def held(self, slot: int) -> int:
+        return self._used[slot]
+
+    def copy(self, source: int, slot: int, rows: int) -> None:
+        self._ensure_rows(rows)
+        self._aside[slot] = None
+        self._used[slot] = rows
+        if self._aside[source] is None:
+            super().copy(source, slot, rows)
+        else:
+            self._copy_aside(source, slot, rows)
 
     def _spread(self, source: np.ndarray, to: np.ndarray, rows: int) -> None:
         """Copies every head's rows to where a layout of more rows wants them; the last head first, for it moves farthest."""

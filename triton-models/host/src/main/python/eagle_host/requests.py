@@ -59,6 +59,17 @@ class Step:
     inputs: dict[str, np.ndarray]
     """By graph input; contiguous, the caller's memory."""
 
+    @property
+    def reads(self) -> np.ndarray:
+        """int64 [B]: leading rows of each slot that the step wants to find there."""
+        starts, keep_rows = self.inputs["window_start"], self.inputs.get("keep_rows")
+        return starts if keep_rows is None or keep_rows.shape[1] == 0 else np.maximum(starts, keep_rows.max(axis=1) + 1)
+
+    @property
+    def ends(self) -> np.ndarray:
+        """int64 [B]: rows of each slot that are of use after the step."""
+        return self.inputs["window_start"] + self.inputs["window_mask"].shape[2]
+
 
 def read_step(inputs: dict[str, np.ndarray], first_slot: int, limits: Limits, lease: Lease) -> Step:
     """Checks a step.

@@ -3,9 +3,7 @@ package io.quarkiverse.eagle.decode;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
@@ -17,22 +15,14 @@ import org.jboss.logging.Logger;
 
 import io.quarkiverse.eagle.FinishReason;
 import io.quarkiverse.eagle.OverloadedException;
-import io.quarkiverse.eagle.draft.Drafter;
 import io.quarkiverse.eagle.draft.StepCosts;
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.EngineShape;
 import io.quarkiverse.eagle.engine.PoolLostException;
 import io.quarkiverse.eagle.engine.RowCopying;
-import io.quarkiverse.eagle.engine.StepRequest;
-import io.quarkiverse.eagle.engine.StepResult;
 import io.quarkiverse.eagle.engine.Steps;
-import io.quarkiverse.eagle.sampling.TokenSampler;
-import io.quarkiverse.eagle.tree.DraftTree;
-import io.quarkiverse.eagle.tree.RejectionVerifier;
-import io.quarkiverse.eagle.tree.TreePruner;
 import io.quarkiverse.eagle.tree.TreeVerifier;
-import io.quarkiverse.eagle.tree.Verifier;
 
 /**
  * Decodes the sequences of one model on a thread of its own. A turn admits waiting sequences into free slots, reads one chunk
@@ -44,9 +34,6 @@ import io.quarkiverse.eagle.tree.Verifier;
 final class DecodeLoop implements Runnable {
 
     private static final Logger LOG = Logger.getLogger(DecodeLoop.class);
-
-    /** Most prompt rows per step: long enough for the matrix kernels, short enough not to stall the others. */
-    private static final int CHUNK = 64;
 
     static final long DEADLINE_CHECK_NANOS = 20_000_000;
 
@@ -66,12 +53,7 @@ final class DecodeLoop implements Runnable {
 
     private final String name;
     private final Engine target;
-    private final StepCosts costs;
-    private final StepCosts draftCosts;
-    private final int chunk;
-    private final TreeVerifier.EndTokens endTokens;
-    private final StepRequest request;
-    private final StepResult result;
+    private final TargetSteps steps;
     private final AdmissionQueue<Sequence> waiting;
     private final RunningTenants tenants;
     private final Sequence[] slots;
@@ -81,16 +63,6 @@ final class DecodeLoop implements Runnable {
     private final int mostAway;
     private final Queue<Sequence> prompts = new ArrayDeque<>();
     private final List<Sequence> decoding = new ArrayList<>();
-    /** Decoding sequences by drafter; every drafter that ever had a slot is a key. */
-    private final Map<Drafter, List<Sequence>> byDrafter = new LinkedHashMap<>();
-    /** The sequences of the running step. */
-    private final List<Sequence> stepping = new ArrayList<>();
-    private final TreeVerifier treeVerifier = new TreeVerifier();
-    private final RejectionVerifier rejectionVerifier = new RejectionVerifier();
-    private final TreePruner pruner = new TreePruner();
-    private final int[] accepted = new int[DraftTree.MAX_NODES + 1];
-    private final int[] acceptedNodes = new int[DraftTree.MAX_NODES + 1];
-    private final int[] emitted = new int[DraftTree.MAX_NODES + 1];
     /** Sequences that come from another loop, with what they have. */
     private final Queue<Sequence> arriving = new ConcurrentLinkedQueue<>();
     /** Those who want all sequences ended; completed when they are. */
@@ -104,14 +76,8 @@ final class DecodeLoop implements Runnable {
     private long lostAt;
     private long retryAt;
     private long pause;
-    /** When, and with how much drafting before it, the last cycle was accepted; and each sequence's share of its time. */
-    private long verifyNanos;
     /** How long the last turn's cycle took, 0 when it had none. */
     private long cycleNanos;
-    private long acceptedAt;
-    private long draftedBefore;
-    private long draftNanos;
-    private long hostNanos;
     /** The last slot went to a sequence that came back. */
     private boolean cameBack;
     private volatile boolean stopping;
@@ -137,16 +103,9 @@ final class DecodeLoop implements Runnable {
             StepCosts draftCosts) {
         this.name = name;
         this.target = target;
-        this.costs = costs;
-        this.draftCosts = draftCosts;
         this.recoveryNanos = options.recovery().toNanos();
         this.queueTimeout = options.queueTimeout();
         EngineShape shape = target.shape();
-        this.chunk = Math.min(CHUNK, shape.maxRows());
-        this.endTokens = endTokens;
-        int rows = shape.maxRows() * shape.slots();
-        this.request = new StepRequest(shape, shape.slots(), rows, 2 * shape.maxRows());
-        this.result = new StepResult(shape, rows, rows);
         this.waiting = new AdmissionQueue<>(options.queueLimit(), options.limits().waiting());
         this.tenants = new RunningTenants(options.limits().running());
         this.parkingNanos = nanos(options.limits().parking());
@@ -154,6 +113,7 @@ final class DecodeLoop implements Runnable {
         this.mostAway = options.queueLimit();
         this.slots = new Sequence[shape.slots()];
         this.prefixes = new CachedPrefixes(shape.slots(), options.prefixReuse());
+        this.steps = new TargetSteps(name, target, endTokens, options.halfBatching(), costs, draftCosts, slots, prefixes);
         this.thread = new Thread(this, "eagle-decode-" + name);
         thread.setDaemon(true);
         // Who opens the model may come and go before the loop does.
@@ -443,7 +403,7 @@ final class DecodeLoop implements Runnable {
 
     /** One turn; false when there was nothing to do. */
     private boolean turn() {
-        stepping.clear();
+        steps.beginTurn();
         receive();
         leave();
         if (drainUntil != null && drained()) {
@@ -461,15 +421,17 @@ final class DecodeLoop implements Runnable {
         boolean worked = false;
         long began = target.nanoTime();
         for (Sequence prompt = prompts.poll(); prompt != null; prompt = readsOn(began) ? prompts.poll() : null) {
-            readChunk(prompt);
-            restartAccount();
+            steps.readChunk(prompt);
+            if (prompt.readsPrompt() && !prompt.isFinished()) {
+                prompts.add(prompt);
+            }
             worked = true;
         }
         gatherDecoding();
         cycleNanos = 0;
         if (!decoding.isEmpty()) {
             long start = target.nanoTime();
-            cycle();
+            steps.cycle(decoding);
             failures = 0;
             cycleNanos = target.nanoTime() - start;
             worked = true;
@@ -584,10 +546,10 @@ final class DecodeLoop implements Runnable {
             }
             cameBack = returning != null;
             slots[slot] = sequence;
-            byDrafter.computeIfAbsent(sequence.drafter(), drafter -> new ArrayList<>());
+            steps.knows(sequence.drafter());
             int computed = Math.min(sequence.finalRows(), sequence.tokensToRead() - 1);
             boolean lost = enter(sequence, slot) < computed;
-            onItsOwn(sequence, () -> entered(sequence, returning == null, lost));
+            TargetSteps.onItsOwn(sequence, () -> entered(sequence, returning == null, lost));
         }
     }
 
@@ -668,81 +630,8 @@ final class DecodeLoop implements Runnable {
         vacate(slot);
     }
 
-    /** Reads the next chunk of a prompt; after its last one the first token is drawn. */
-    private void readChunk(Sequence sequence) {
-        int start = sequence.prefilled();
-        int count = Math.min(chunk, sequence.toRead() - start);
-        int rows = Math.max(Engine.MIN_ROWS, count);
-        stepping.clear();
-        stepping.add(sequence);
-        request.begin(sequence.slot(), 1, rows, 0, rows, Engine.MIN_ROWS);
-        request.windowStart(0, start);
-        for (int t = 0; t < count; t++) {
-            request.row(0, t, sequence.token(start + t), start + t);
-            for (int seen = 0; seen < t; seen++) {
-                request.see(0, t, seen);
-            }
-        }
-        // Two rows' logits, for a lone one would take another kernel. A step of two rows gives both, in order.
-        int last = count - 1;
-        int output = rows == Engine.MIN_ROWS ? last : 0;
-        if (rows > Engine.MIN_ROWS) {
-            request.outputRow(0, 0, last);
-            request.outputRow(0, 1, last);
-        }
-        Steps.await(target.step(request, result));
-        onItsOwn(sequence, () -> tookChunk(sequence, start, count, output));
-    }
-
-    private void tookChunk(Sequence sequence, int start, int count, int output) {
-        sequence.readPrompt(count);
-        int next = start + count;
-        boolean knowsNext = next < sequence.length();
-        for (int t = 0; t < (knowsNext ? count : count - 1); t++) {
-            sequence.drafter().observe(sequence, result, 0, t, sequence.token(start + t + 1));
-        }
-        if (sequence.readsPrompt()) {
-            prompts.add(sequence);
-        } else if (!knowsNext) {
-            drawFirst(sequence, count - 1, output);
-        }
-    }
-
-    private void drawFirst(Sequence sequence, int row, int output) {
-        int token = sequence.sampler().sample(result, 0, output, sequence.length());
-        if (token == TokenSampler.NEEDS_LOGITS) {
-            Steps.await(target.fetchLogits(result, 0, output));
-            token = sequence.sampler().sample(result, 0, output, sequence.length());
-        }
-        fetchForLogprob(sequence, 0, output, token);
-        sequence.sampler().accept(token);
-        if (sequence.append(token, result, 0, output, endTokens.contains(token))) {
-            sequence.drafter().observe(sequence, result, 0, row, token);
-        }
-    }
-
-    /** A token from the tail has its log-probability only in the full logits. */
-    private void fetchForLogprob(Sequence sequence, int b, int row, int token) {
-        if (sequence.options().logprobs() > 0 && Float.isNaN(sequence.sampler().logprob(result, b, row, token))) {
-            Steps.await(target.fetchLogits(result, b, row));
-        }
-    }
-
-    /** What goes wrong with one sequence's results ends that sequence, and no other; a lost pool concerns all. */
-    private static void onItsOwn(Sequence sequence, Runnable work) {
-        try {
-            work.run();
-        } catch (PoolLostException e) {
-            throw e;
-        } catch (RuntimeException e) {
-            LOG.error("A generation ends with an error of its own", e);
-            sequence.fail(e);
-        }
-    }
-
     private void gatherDecoding() {
         decoding.clear();
-        byDrafter.values().forEach(List::clear);
         for (Sequence sequence : slots) {
             if (sequence != null && !sequence.isFinished() && !sequence.readsPrompt() && !sequence.isParked()
                     && !sequence.stream().isCancelled()) {
@@ -753,157 +642,6 @@ final class DecodeLoop implements Runnable {
                     break;
                 }
             }
-        }
-        for (Sequence sequence : decoding) {
-            if (!sequence.awaitsVerification()) {
-                byDrafter.get(sequence.drafter()).add(sequence);
-            }
-        }
-    }
-
-    /** One draft-verify cycle of all decoding sequences. */
-    private void cycle() {
-        stepping.clear();
-        stepping.addAll(decoding);
-        int context = 0;
-        for (Sequence sequence : decoding) {
-            context = Math.max(context, sequence.finalRows());
-        }
-        costs.context(context);
-        byDrafter.forEach((drafter, sequences) -> {
-            if (!sequences.isEmpty()) {
-                drafter.propose(sequences);
-                prune(drafter, sequences);
-            }
-        });
-        int first = decoding.get(0).slot();
-        int batch = decoding.get(decoding.size() - 1).slot() - first + 1;
-        int rows = 1;
-        int keep = 0;
-        for (Sequence sequence : decoding) {
-            rows = Math.max(rows, 1 + sequence.tree().size());
-            keep = Math.max(keep, sequence.keepCount());
-        }
-        rows = Math.max(rows, (Engine.MIN_ROWS + batch - 1) / batch);
-        request.begin(first, batch, rows, keep, keep + rows, rows);
-        for (int b = 0; b < batch; b++) {
-            Sequence idle = slots[first + b];
-            request.windowStart(b, idle == null ? prefixes.rows(first + b) : idle.usedRows());
-        }
-        for (Sequence sequence : decoding) {
-            writeRows(sequence, sequence.slot() - first, keep);
-            sequence.proposed();
-        }
-        long start = target.nanoTime();
-        Steps.await(target.step(request, result));
-        verifyNanos = target.nanoTime() - start;
-        costs.took(batch * rows, verifyNanos);
-        account();
-        int keptRows = keep;
-        for (Sequence sequence : decoding) {
-            onItsOwn(sequence, () -> accept(sequence, sequence.slot() - first, keptRows));
-        }
-    }
-
-    private void prune(Drafter drafter, List<Sequence> sequences) {
-        for (Sequence sequence : sequences) {
-            if (sequence.grammar() != null && !drafter.readsItsNodes()) {
-                pruner.prune(sequence.tree(), sequence.grammar());
-            }
-        }
-    }
-
-    /**
-     * Divides the time since the last cycle's acceptance, or since this cycle began, by what was done and among the sequences.
-     */
-    private void account() {
-        long now = target.nanoTime();
-        long drafted = draftCosts == null ? 0 : draftCosts.nanos();
-        draftNanos = drafted - draftedBefore;
-        hostNanos = Math.max(0, now - acceptedAt - verifyNanos - draftNanos);
-        acceptedAt = now;
-        draftedBefore = drafted;
-        verifyNanos /= decoding.size();
-        draftNanos /= decoding.size();
-        hostNanos /= decoding.size();
-    }
-
-    /** What happens now is no part of a cycle. */
-    private void restartAccount() {
-        acceptedAt = target.nanoTime();
-        draftedBefore = draftCosts == null ? 0 : draftCosts.nanos();
-    }
-
-    private void writeRows(Sequence sequence, int b, int keep) {
-        request.windowStart(b, sequence.finalRows());
-        for (int i = 0; i < sequence.keepCount(); i++) {
-            request.keepRow(b, i, sequence.keepRow(i));
-        }
-        int last = sequence.length() - 1;
-        sequence.tree().writeRows(request, b, keep, sequence.token(last), last);
-        for (int t = 0; t <= sequence.tree().size(); t++) {
-            for (int kept = 0; kept < sequence.keepCount(); kept++) {
-                request.see(b, t, kept);
-            }
-        }
-    }
-
-    private void accept(Sequence sequence, int b, int keep) {
-        DraftTree tree = sequence.tree();
-        int root = sequence.token(sequence.length() - 1);
-        Verifier verifier = beginVerification(sequence);
-        PoolLostException lost = walk(verifier, sequence, tree, b);
-        int count = verifier.count();
-        for (int i = 0; i < count; i++) {
-            accepted[i] = verifier.acceptedRow(i);
-            emitted[i] = verifier.emitted(i);
-        }
-        sequence.verifiedRows(keep, accepted, count);
-        CycleEvent.record(name, sequence, count, draftNanos, verifyNanos, hostNanos);
-        if (sequence.cycles() != null) {
-            for (int i = 1; i < count; i++) {
-                acceptedNodes[i - 1] = accepted[i] - 1;
-            }
-            sequence.cycles().timed(draftNanos, verifyNanos, hostNanos);
-            sequence.cycles().verified(root, tree, acceptedNodes, emitted, count);
-        }
-        sequence.drafter().verified(sequence, result, b, count);
-        for (int i = 0; i < count; i++) {
-            if (!sequence.append(emitted[i], result, b, accepted[i], endTokens.contains(emitted[i]))) {
-                return;
-            }
-        }
-        if (lost != null) {
-            sequence.interrupted(count);
-            throw lost;
-        }
-        sequence.verified();
-        for (int i = 0; i < count; i++) {
-            sequence.drafter().observe(sequence, result, b, accepted[i], emitted[i]);
-        }
-    }
-
-    private Verifier beginVerification(Sequence sequence) {
-        if (sequence.chain() == null) {
-            treeVerifier.begin();
-            return treeVerifier;
-        }
-        rejectionVerifier.begin(sequence.chain());
-        return rejectionVerifier;
-    }
-
-    /** Walks the tree; when the pool is lost on the way, what was decided before stands, and the loss is returned. */
-    private PoolLostException walk(Verifier verifier, Sequence sequence, DraftTree tree, int b) {
-        try {
-            while (!verifier.walk(tree, result, b, sequence.sampler(), sequence.length(), sequence.remaining(), endTokens)) {
-                Steps.await(target.fetchLogits(result, b, verifier.row()));
-            }
-            for (int i = 0; i < verifier.count(); i++) {
-                fetchForLogprob(sequence, b, verifier.acceptedRow(i), verifier.emitted(i));
-            }
-            return null;
-        } catch (PoolLostException e) {
-            return e;
         }
     }
 
@@ -940,8 +678,8 @@ final class DecodeLoop implements Runnable {
                 slots[slot] = null;
             } else {
                 boolean hadRead = sequence.finalRows() > 0;
-                sequence.replay(reason.reached() && stepping.contains(sequence));
-                onItsOwn(sequence, () -> replayed(sequence, hadRead));
+                sequence.replay(reason.reached() && steps.concerned(sequence));
+                TargetSteps.onItsOwn(sequence, () -> replayed(sequence, hadRead));
             }
         }
     }
@@ -977,7 +715,7 @@ final class DecodeLoop implements Runnable {
     /** What the engines hold is void, or in doubt. */
     private void forgetPools() {
         prefixes.forgetAll();
-        byDrafter.keySet().forEach(Drafter::forget);
+        steps.forgetDrafts();
     }
 
     private void failAll(Throwable reason) {

@@ -25,11 +25,12 @@ import io.quarkiverse.eagle.draft.Drafters;
  * @param acceptance how drafted tokens are accepted in requests with drafter {@code speculative} that do not say;
  *        {@link Acceptance#REJECTION} needs it to be the drafter of requests that name none
  * @param limits what one request, and one tenant, may take
+ * @param halfBatching whether sequences take turns in halves, where the target's steps run elsewhere
  * @param ownDrafters bring drafters of the application's own
  */
 public record ModelOptions(String drafter, TreeBudget budget, int queueLimit, Executor emission, CostCache costs,
         Duration recovery, Duration queueTimeout, boolean prefixReuse, Acceptance acceptance, RequestLimits limits,
-        List<DrafterProvider> ownDrafters) {
+        HalfBatching halfBatching, List<DrafterProvider> ownDrafters) {
 
     public static final int DEFAULT_QUEUE_LIMIT = 256;
 
@@ -38,55 +39,61 @@ public record ModelOptions(String drafter, TreeBudget budget, int queueLimit, Ex
     /** Measures costs at every start. */
     public ModelOptions(String drafter, TreeBudget budget, int queueLimit, Executor emission) {
         this(drafter, budget, queueLimit, emission, null, DEFAULT_RECOVERY, null, true, Acceptance.COUPLED,
-                RequestLimits.NONE, List.of());
+                RequestLimits.NONE, HalfBatching.WHEN_FASTER, List.of());
     }
 
     /** The same with another drafter of requests that name none; null takes EAGLE-2 where the bundle has a draft. */
     public ModelOptions withDrafter(String name) {
         return new ModelOptions(name, budget, queueLimit, emission, costs, recovery, queueTimeout, prefixReuse, acceptance,
-                limits, ownDrafters);
+                limits, halfBatching, ownDrafters);
     }
 
     /** The same with kept costs. */
     public ModelOptions withCosts(CostCache kept) {
         return new ModelOptions(drafter, budget, queueLimit, emission, kept, recovery, queueTimeout, prefixReuse, acceptance,
-                limits, ownDrafters);
+                limits, halfBatching, ownDrafters);
     }
 
     /** The same with another recovery time. */
     public ModelOptions withRecovery(Duration time) {
         return new ModelOptions(drafter, budget, queueLimit, emission, costs, time, queueTimeout, prefixReuse, acceptance,
-                limits, ownDrafters);
+                limits, halfBatching, ownDrafters);
     }
 
     /** The same with a limit to the time in the queue. */
     public ModelOptions withQueueTimeout(Duration limit) {
         return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, limit, prefixReuse, acceptance, limits,
-                ownDrafters);
+                halfBatching, ownDrafters);
     }
 
     /** The same with or without reuse of prefixes. */
     public ModelOptions withPrefixReuse(boolean reuse) {
         return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, queueTimeout, reuse,
-                acceptance, limits, ownDrafters);
+                acceptance, limits, halfBatching, ownDrafters);
     }
 
     /** The same with another rule of acceptance. */
     public ModelOptions withAcceptance(Acceptance rule) {
         return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, queueTimeout, prefixReuse, rule, limits,
-                ownDrafters);
+                halfBatching, ownDrafters);
     }
 
     /** The same with limits of requests and tenants. */
     public ModelOptions withLimits(RequestLimits most) {
         return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, queueTimeout, prefixReuse, acceptance,
-                most, ownDrafters);
+                most, halfBatching, ownDrafters);
+    }
+
+    /** The same with or without turns of half the sequences. */
+    public ModelOptions withHalfBatching(HalfBatching when) {
+        return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, queueTimeout, prefixReuse, acceptance,
+                limits, when, ownDrafters);
     }
 
     /** The same with drafters of the application's own, whose names {@link #withDrafter} and requests may use. */
     public ModelOptions withOwnDrafters(List<DrafterProvider> providers) {
         return new ModelOptions(drafter, budget, queueLimit, emission, costs, recovery, queueTimeout, prefixReuse, acceptance,
-                limits, providers);
+                limits, halfBatching, providers);
     }
 
     public ModelOptions {

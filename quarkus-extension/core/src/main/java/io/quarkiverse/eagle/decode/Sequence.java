@@ -61,6 +61,8 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
 
     /** What the draft drew awaits its verification. */
     private boolean drawn;
+    /** The tree is that of the next cycle. */
+    private boolean proposed;
     private int[] tokens;
     private int length;
     private int slot = -1;
@@ -203,6 +205,7 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
         finalRows = prefilled;
         usedRows = prefilled;
         keepCount = 0;
+        proposed = false;
         if (length == promptLength) {
             cachedTokens = prefilled;
         }
@@ -275,20 +278,22 @@ final class Sequence implements Draftable, AdmissionQueue.Request {
     }
 
     /**
-     * Whether the tree of an interrupted cycle is still to be verified. What a draft drew by itself is not drawn again: another
-     * chain would end elsewhere, and the text of a seed would depend on the interruption.
+     * Whether the tree is still to be verified: one that was proposed ahead, or that of an interrupted cycle. What a draft drew
+     * by itself is not drawn again: another chain would end elsewhere, and the text of a seed would depend on the interruption.
      */
     boolean awaitsVerification() {
-        return drawn;
+        return drawn || proposed;
     }
 
-    /** The tree is about to be verified. */
+    /** The tree is to be verified next. */
     void proposed() {
+        proposed = true;
         drawn = chain != null;
     }
 
     /** The tree was verified. */
     void verified() {
+        proposed = false;
         drawn = false;
     }
 

@@ -77,7 +77,7 @@ public final class SpeculationEconomy {
     }
 
     private double plain(int batch) {
-        return target.at(Math.max(2, batch));
+        return target.plain(batch);
     }
 
     public StepCosts target() {

@@ -2,6 +2,8 @@ package io.quarkiverse.eagle.draft;
 
 import java.util.Arrays;
 
+import io.quarkiverse.eagle.engine.Engine;
+
 /**
  * What an engine's steps cost now: a measured {@link CostCurve}, corrected by the times of live steps. Every measured size has
  * a
@@ -43,6 +45,8 @@ public final class StepCosts {
     private final int measured;
     private double growth = 1;
     private double latest;
+    /** Sequences that take turns in steps, 0 when all are in each. */
+    private int turns;
     private long nanos;
 
     public StepCosts(CostCurve base) {
@@ -75,6 +79,26 @@ public final class StepCosts {
     /** The next steps see so many final rows. */
     public void context(int length) {
         growth = base.growthAt(length);
+    }
+
+    /**
+     * The next steps have only some of so many decoding sequences, and plain decoding would have all of them in one; 0 when
+     * steps
+     * have all.
+     */
+    public void turns(int sequences) {
+        turns = sequences;
+    }
+
+    /** Seconds of plain decoding that so many sequences of a step account for. */
+    double plain(int sequences) {
+        int all = Math.max(turns, sequences);
+        return at(Math.max(Engine.MIN_ROWS, all)) * sequences / all;
+    }
+
+    /** A step took so long beside drafting, which may have slowed it down: it counts, and teaches nothing. */
+    public void tookBeside(int rows, long stepNanos) {
+        surprise(at(rows), stepNanos);
     }
 
     /** A step of so many rows, all sequences' together, took so long in the present context. */

@@ -58,6 +58,14 @@ public interface Engine extends AutoCloseable {
         return Optional.empty();
     }
 
+    /**
+     * Whether {@link #step} returns at once and the step is computed elsewhere, so that another engine's steps can run beside
+     * it without slowing it down.
+     */
+    default boolean runsElsewhere() {
+        return false;
+    }
+
     /** Waits for a running step and frees everything. Closing twice does nothing. */
     @Override
     void close();

@@ -56,6 +56,11 @@ final class RecordedEngine implements Engine {
         return engine.rowCopying();
     }
 
+    @Override
+    public boolean runsElsewhere() {
+        return engine.runsElsewhere();
+    }
+
     private TreeDrafting recorded(TreeDrafting drafting) {
         return (extension, tree, drafted) -> {
             if (!PROBE.isEnabled()) {

@@ -37,6 +37,8 @@ final class ScheduleRun {
     /** A run that takes more turns hangs, or starves somebody. */
     private static final int MOST_TURNS = 40_000;
     private static final int DRAFT_ROWS = 128;
+    /** Who was verified in a round's first half may be in the second one of the next. */
+    private static final int MOST_LEFT_OUT = 2;
 
     private final SplittableRandom random;
     private final VirtualClock clock = new VirtualClock();
@@ -131,6 +133,11 @@ final class ScheduleRun {
         StepTime draftTime = time(between(50, 2000) * 1000L, between(0, 100) * 1000L);
         target.takesTime(clock, targetTime);
         draft.takesTime(clock, draftTime);
+        HalfBatching halfBatching = HalfBatching.WHEN_FASTER;
+        if (chance(3)) {
+            target.runsBesideOthers();
+            halfBatching = chance(2) ? HalfBatching.ALWAYS : HalfBatching.WHEN_FASTER;
+        }
         Map<String, Engine> further = chance(4) ? further(draftTopK, targetTime, draftTime) : Map.of();
         this.drafters = Drafters.NAMES.stream().filter(name -> !List.of("medusa", "hydra", "speculative").contains(name)
                 || further.containsKey(name)).toList();
@@ -139,7 +146,7 @@ final class ScheduleRun {
         this.model = new SimulatedModel(clock, language, new EnginePair(target, draft, further), believed(between(1, 20)),
                 believed(between(1, 3)), List.of(),
                 new ModelOptions(null, chance(6) ? anyBudget() : null, queueLimit, this::emit).withRecovery(recovery)
-                        .withQueueTimeout(queueTimeout).withPrefixReuse(!chance(5)));
+                        .withQueueTimeout(queueTimeout).withPrefixReuse(!chance(5)).withHalfBatching(halfBatching));
     }
 
     private Map<String, Engine> further(int topK, StepTime targetTime, StepTime draftTime) {
@@ -259,7 +266,7 @@ final class ScheduleRun {
             consumers.forEach(ScheduledConsumer::check);
             present.forEach(ScheduledConsumer::checkDeadline);
             if (worked && !alone) {
-                present.forEach(ScheduledConsumer::afterTurn);
+                present.forEach(consumer -> consumer.afterTurn(target.runsElsewhere() ? MOST_LEFT_OUT : 0));
             }
             checkEngines();
             if (!worked) {

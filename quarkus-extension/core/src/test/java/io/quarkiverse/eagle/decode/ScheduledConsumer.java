@@ -58,6 +58,7 @@ final class ScheduledConsumer implements Flow.Subscriber<GeneratedToken> {
     private boolean inside;
     private boolean wasFull;
     private int lengthBefore = -1;
+    private int leftOut;
     private boolean overdue;
 
     ScheduledConsumer(int number, int[] prompt, String tenant, GenerationOptions options, Expectation expectation) {
@@ -192,11 +193,15 @@ final class ScheduledConsumer implements Flow.Subscriber<GeneratedToken> {
         require(!overdue || !isPresent(), () -> this + " is overdue");
     }
 
-    /** Who could decode has decoded. */
-    void afterTurn() {
-        if (lengthBefore >= 0 && isPresent() && !wasFull) {
-            require(sequence.length() > lengthBefore, () -> this + " was left out of a turn");
-        }
+    /**
+     * Who could decode has decoded.
+     *
+     * @param most turns in succession that he may be left out of
+     */
+    void afterTurn(int most) {
+        boolean could = lengthBefore >= 0 && isPresent() && !wasFull;
+        leftOut = could && sequence.length() == lengthBefore ? leftOut + 1 : 0;
+        require(leftOut <= most, () -> this + " was left out of " + leftOut + " turns");
     }
 
     /** What is true between any two turns. */

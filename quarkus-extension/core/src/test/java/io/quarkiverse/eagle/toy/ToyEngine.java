@@ -14,6 +14,7 @@ import java.util.function.Supplier;
 import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.EngineException;
 import io.quarkiverse.eagle.engine.EngineShape;
+import io.quarkiverse.eagle.engine.PoolLostException;
 import io.quarkiverse.eagle.engine.RowCopying;
 import io.quarkiverse.eagle.engine.StepRequest;
 import io.quarkiverse.eagle.engine.StepResult;
@@ -66,6 +67,9 @@ public abstract class ToyEngine implements Engine {
     /** Null for an engine that is as fast as it can. */
     private VirtualClock clock;
     private boolean copies = true;
+    private boolean elsewhere;
+    /** How often the pool was lost. */
+    private int losses;
     private StepTime time;
     private StepResult last;
     /** {@code [batch][outputs]}: what the last step computed. */
@@ -97,6 +101,16 @@ public abstract class ToyEngine implements Engine {
         copies = false;
     }
 
+    /** On a clock, steps run beside what the caller does meanwhile. */
+    public void runsBesideOthers() {
+        elsewhere = true;
+    }
+
+    @Override
+    public boolean runsElsewhere() {
+        return elsewhere;
+    }
+
     /** From now on steps take time on a clock. */
     public void takesTime(VirtualClock passing, StepTime stepTime) {
         clock = passing;
@@ -115,6 +129,7 @@ public abstract class ToyEngine implements Engine {
         }
         Arrays.fill(coherent, 0);
         last = null;
+        losses++;
     }
 
     /** A step fails half-way: what its windows hold is garbage, the final rows before them are as they were. */
@@ -156,13 +171,18 @@ public abstract class ToyEngine implements Engine {
         if (closed) {
             return CompletableFuture.failedFuture(new EngineException("the toy engine is closed"));
         }
+        if (elsewhere && clock != null) {
+            return stepBesideOthers(request, result);
+        }
         try {
             require(running.compareAndSet(false, true), "two steps at once");
             steps.incrementAndGet();
+            int lossesBefore = losses;
             if (clock != null) {
                 clock.advance(time.nanos(request));
             }
             before.accept(request);
+            requirePool(lossesBefore);
             run(request, result);
             return CompletableFuture.completedFuture(result);
         } catch (Misuse e) {
@@ -172,6 +192,56 @@ public abstract class ToyEngine implements Engine {
             return CompletableFuture.failedFuture(e);
         } finally {
             running.set(false);
+        }
+    }
+
+    /** A step that ends when its time has come: when others let it pass, or who waits for it. */
+    private final class RunningStep extends CompletableFuture<StepResult> {
+        private final long end;
+
+        RunningStep(long end) {
+            this.end = end;
+        }
+
+        @Override
+        public StepResult join() {
+            clock.advance(Math.max(0, end - clock.now()));
+            return super.join();
+        }
+    }
+
+    /** Reads the request at the end of the step, so that whoever writes it meanwhile is found out. */
+    private CompletableFuture<StepResult> stepBesideOthers(StepRequest request, StepResult result) {
+        if (!running.compareAndSet(false, true)) {
+            misuse = new Misuse("two steps at once");
+            return CompletableFuture.failedFuture(misuse);
+        }
+        steps.incrementAndGet();
+        int lossesBefore = losses;
+        long nanos = time.nanos(request);
+        RunningStep step = new RunningStep(clock.now() + nanos);
+        clock.after(nanos, () -> {
+            try {
+                before.accept(request);
+                requirePool(lossesBefore);
+                run(request, result);
+                running.set(false);
+                step.complete(result);
+            } catch (Misuse e) {
+                misuse = misuse == null ? e : misuse;
+                running.set(false);
+                step.completeExceptionally(e);
+            } catch (RuntimeException e) {
+                running.set(false);
+                step.completeExceptionally(e);
+            }
+        });
+        return step;
+    }
+
+    private void requirePool(int lossesBefore) {
+        if (losses != lossesBefore) {
+            throw new PoolLostException("the pool was lost in the middle of a step", null);
         }
     }
 

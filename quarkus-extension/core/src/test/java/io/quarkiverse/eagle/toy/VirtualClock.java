@@ -35,7 +35,7 @@ public final class VirtualClock {
         while (happensBy(end)) {
             // The clock stands at the next moment already.
         }
-        now = end;
+        now = Math.max(now, end);
     }
 
     /** Goes to the next planned moment, if it comes by then, and lets one thing happen; else does nothing. */

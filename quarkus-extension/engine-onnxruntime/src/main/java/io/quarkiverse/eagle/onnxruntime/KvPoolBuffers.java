@@ -10,18 +10,23 @@ import ai.onnxruntime.OnnxJavaType;
 import ai.onnxruntime.OnnxTensor;
 import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
+import io.quarkiverse.eagle.engine.StepRequest;
 
 /**
  * The KV pool of a session, off the heap: per layer keys and values, {@code [slots, kv_heads, rows, head_dim]} in float32. The
  * same tensors are a step's inputs and outputs, so that only new rows are written.
  * <p>
  * Attention reads every row of the layout, so the layout holds only as many rows as are in use (in steps of {@value #GRAIN});
- * it is spread out when a sequence outgrows it.
+ * it is spread out when a sequence outgrows it, and packed when for some time no step needed most of it. What other slots hold
+ * beyond a packed layout is set aside until a step wants it.
  */
 final class KvPoolBuffers implements AutoCloseable {
 
     /** Rows that the layout grows by at least; a multiple keeps row sums in whole vector lanes. */
     private static final int GRAIN = 64;
+
+    /** Steps in succession that a layout with half as many rows again as they wanted is kept for. */
+    static final int PATIENCE = 16;
 
     private final OrtEnvironment environment;
     private final int slots;
@@ -31,10 +36,15 @@ final class KvPoolBuffers implements AutoCloseable {
     private final ByteBuffer[] pools;
     private final String[] pastNames;
     private final String[] presentNames;
+    /** By slot, rows that are of use: up to the end of its last window. */
+    private final int[] used;
+    /** By slot, its rows of every pool, {@code [kv_heads][used]}; null for what the layout holds. */
+    private final ByteBuffer[][] aside;
     private int capacity;
     private int rows;
     private int firstSlot = -1;
     private int batch;
+    private int roomySteps;
     private Map<String, OnnxTensor> past = new HashMap<>();
     private Map<String, OnnxTensor> present = new HashMap<>();
 
@@ -47,6 +57,8 @@ final class KvPoolBuffers implements AutoCloseable {
         this.pools = new ByteBuffer[2 * layers];
         this.pastNames = new String[2 * layers];
         this.presentNames = new String[2 * layers];
+        this.used = new int[slots];
+        this.aside = new ByteBuffer[slots][];
         for (int i = 0; i < pools.length; i++) {
             String name = (i % 2 == 0 ? "k_" : "v_") + i / 2;
             pastNames[i] = "past_" + name;
@@ -58,15 +70,52 @@ final class KvPoolBuffers implements AutoCloseable {
         return (rows + GRAIN - 1) / GRAIN * GRAIN;
     }
 
-    /** Makes room for so many rows per sequence, keeping what is there; when there is no memory for them, all rows are void. */
-    void ensureRows(int needed) {
+    /** Makes room for a step, keeping what it finds in its slots; when there is no memory for it, all rows are void. */
+    void prepare(StepRequest request) {
+        int needed = 0;
+        for (int b = 0; b < request.batch(); b++) {
+            needed = Math.max(needed, Math.max(reads(request, b), end(request, b)));
+        }
+        ensureRows(needed);
+        for (int b = 0; b < request.batch(); b++) {
+            int slot = request.firstSlot() + b;
+            bringBack(slot, Math.min(reads(request, b), used[slot]));
+            used[slot] = end(request, b);
+        }
+        int wanted = wanted(needed);
+        roomySteps = wanted + wanted / 2 < rows ? roomySteps + 1 : 0;
+        if (roomySteps == PATIENCE) {
+            pack(wanted);
+            roomySteps = 0;
+        }
+    }
+
+    /** Leading rows of a slot that a step wants to find there. */
+    private static int reads(StepRequest request, int b) {
+        long rows = request.windowStart().get(b);
+        for (int i = 0; i < request.keep(); i++) {
+            rows = Math.max(rows, request.keepRows().get(b * request.keep() + i) + 1);
+        }
+        return Math.toIntExact(rows);
+    }
+
+    /** Rows of a slot that are of use after a step. */
+    private static int end(StepRequest request, int b) {
+        return Math.toIntExact(request.windowStart().get(b) + request.window());
+    }
+
+    private int wanted(int needed) {
+        return Math.min(mostRows, roundUp(needed + needed / 8));
+    }
+
+    private void ensureRows(int needed) {
         if (needed <= rows) {
             return;
         }
         if (needed > mostRows) {
             throw new IllegalArgumentException("a step needs " + needed + " rows of a pool that has " + mostRows);
         }
-        int wanted = Math.min(mostRows, roundUp(needed + needed / 8));
+        int wanted = wanted(needed);
         releaseTensors();
         if (wanted > capacity) {
             grow(wanted);
@@ -76,6 +125,66 @@ final class KvPoolBuffers implements AutoCloseable {
             }
         }
         rows = wanted;
+    }
+
+    /** Makes the layout shorter, if there is memory for the slots that hold more: they are set aside. */
+    private void pack(int wanted) {
+        ByteBuffer[][] before = aside.clone();
+        try {
+            for (int slot = 0; slot < slots; slot++) {
+                if (used[slot] > wanted && aside[slot] == null) {
+                    aside[slot] = copyOf(slot);
+                }
+            }
+        } catch (OutOfMemoryError e) {
+            // The layout still holds everything.
+            System.arraycopy(before, 0, aside, 0, slots);
+            return;
+        }
+        releaseTensors();
+        int rowBytes = headDim * Float.BYTES;
+        for (ByteBuffer pool : pools) {
+            for (int head = 1; head < slots * kvHeads; head++) {
+                pool.put(head * wanted * rowBytes, pool, head * rows * rowBytes, wanted * rowBytes);
+            }
+        }
+        rows = wanted;
+    }
+
+    private ByteBuffer[] copyOf(int slot) {
+        ByteBuffer[] kept = new ByteBuffer[pools.length];
+        int bytes = used[slot] * headDim * Float.BYTES;
+        for (int i = 0; i < pools.length; i++) {
+            kept[i] = ByteBuffer.allocateDirect(kvHeads * bytes);
+            for (int head = 0; head < kvHeads; head++) {
+                kept[i].put(head * bytes, pools[i], offset(slot, head), bytes);
+            }
+        }
+        return kept;
+    }
+
+    /** The layout, which has room for them, gets a slot's first rows; its others are void. */
+    private void bringBack(int slot, int count) {
+        ByteBuffer[] kept = aside[slot];
+        if (kept == null) {
+            return;
+        }
+        copyAside(slot, slot, count);
+        aside[slot] = null;
+    }
+
+    private void copyAside(int source, int slot, int count) {
+        int rowBytes = headDim * Float.BYTES;
+        for (int i = 0; i < pools.length; i++) {
+            for (int head = 0; head < kvHeads; head++) {
+                pools[i].put(offset(slot, head), aside[source][i], head * used[source] * rowBytes, count * rowBytes);
+            }
+        }
+    }
+
+    /** Where a head's rows begin. */
+    private int offset(int slot, int head) {
+        return (slot * kvHeads + head) * rows * headDim * Float.BYTES;
     }
 
     private void grow(int wanted) {
@@ -90,9 +199,7 @@ final class KvPoolBuffers implements AutoCloseable {
             }
         } catch (RuntimeException | Error e) {
             // Some have grown and others have not: the next step begins with new ones.
-            Arrays.fill(pools, null);
-            capacity = 0;
-            rows = 0;
+            forget();
             throw e;
         }
     }
@@ -114,16 +221,21 @@ final class KvPoolBuffers implements AutoCloseable {
         }
     }
 
-    /** Copies the first rows of a slot to another one. */
+    /** Copies the first rows of a slot to another one, whose others are void. */
     void copy(int source, int slot, int count) {
-        if (count > rows) {
-            throw new IllegalArgumentException(count + " rows to copy of a pool whose slots hold " + rows);
+        if (count > used[source]) {
+            throw new IllegalArgumentException(count + " rows to copy of a slot that holds " + used[source]);
         }
-        int rowBytes = headDim * Float.BYTES;
+        ensureRows(count);
+        aside[slot] = null;
+        used[slot] = count;
+        if (aside[source] != null) {
+            copyAside(source, slot, count);
+            return;
+        }
         for (ByteBuffer pool : pools) {
             for (int head = 0; head < kvHeads; head++) {
-                pool.put((slot * kvHeads + head) * rows * rowBytes, pool, (source * kvHeads + head) * rows * rowBytes,
-                        count * rowBytes);
+                pool.put(offset(slot, head), pool, offset(source, head), count * headDim * Float.BYTES);
             }
         }
     }
@@ -146,6 +258,16 @@ final class KvPoolBuffers implements AutoCloseable {
         this.batch = batch;
     }
 
+    /** Rows per slot that attention reads. */
+    int rows() {
+        return rows;
+    }
+
+    /** One of the pools, keys and values in turns; {@code [slots][kv_heads][rows][head_dim]} */
+    ByteBuffer pool(int index) {
+        return pools[index];
+    }
+
     /** The bound pool as inputs. */
     Map<String, OnnxTensor> past() {
         return past;
@@ -166,7 +288,13 @@ final class KvPoolBuffers implements AutoCloseable {
     @Override
     public void close() {
         releaseTensors();
-        java.util.Arrays.fill(pools, null);
+        forget();
+    }
+
+    private void forget() {
+        Arrays.fill(pools, null);
+        Arrays.fill(aside, null);
+        Arrays.fill(used, 0);
         capacity = 0;
         rows = 0;
     }

@@ -72,7 +72,7 @@ final class OnnxRuntimeEngine implements Engine {
                 return CompletableFuture.failedFuture(new EngineException("the engine is closed"));
             }
             if (attends) {
-                pool.ensureRows(rowsInUse(request));
+                pool.prepare(request);
                 pool.bind(request.firstSlot(), request.batch());
                 bindInputs(request);
             } else {
@@ -90,14 +90,6 @@ final class OnnxRuntimeEngine implements Engine {
             release();
             running.unlock();
         }
-    }
-
-    private static int rowsInUse(StepRequest request) {
-        long longest = 0;
-        for (int b = 0; b < request.batch(); b++) {
-            longest = Math.max(longest, request.windowStart().get(b));
-        }
-        return Math.toIntExact(longest + request.window());
     }
 
     private void bindInputs(StepRequest request) throws OrtException {

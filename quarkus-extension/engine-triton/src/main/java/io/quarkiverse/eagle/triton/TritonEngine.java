@@ -121,6 +121,11 @@ final class TritonEngine implements Engine {
     }
 
     @Override
+    public boolean runsElsewhere() {
+        return true;
+    }
+
+    @Override
     public Optional<TreeDrafting> treeDrafting() {
         return treeDrafting;
     }

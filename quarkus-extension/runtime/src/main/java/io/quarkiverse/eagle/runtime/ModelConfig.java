@@ -8,6 +8,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 import io.quarkiverse.eagle.Acceptance;
+import io.quarkiverse.eagle.decode.HalfBatching;
 import io.quarkiverse.eagle.triton.TritonOptions;
 import io.quarkus.runtime.annotations.ConfigDocDefault;
 import io.quarkus.runtime.annotations.ConfigDocMapKey;
@@ -157,6 +158,19 @@ public interface ModelConfig {
      */
     @WithDefault("true")
     boolean prefixReuse();
+
+    /**
+     * Whether sequences take turns in two halves, with {@code engine=triton}: while the target verifies one half, the other is
+     * drafted for.
+     * <ul>
+     * <li>{@code when-faster}: while that takes less time than one step of all and the drafting before it, as measured. It does
+     * where steps are so large that twice the rows take twice the time, and target and draft do not slow each other down.
+     * <li>{@code always}: whenever two sequences decode.
+     * <li>{@code never}.
+     * </ul>
+     */
+    @WithDefault("when-faster")
+    HalfBatching halfBatching();
 
     /**
      * How long an engine that cannot be reached is tried again before its generations fail. Meanwhile they wait, and go on

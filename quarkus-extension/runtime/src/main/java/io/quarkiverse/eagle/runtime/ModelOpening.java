@@ -169,6 +169,7 @@ final class ModelOpening {
         ModelOptions options = new ModelOptions(null, budget(),
                 positive("queue-limit", OptionalInt.of(config.queueLimit())), emission)
                 .withRecovery(config.recovery()).withPrefixReuse(config.prefixReuse())
+                .withHalfBatching(config.halfBatching())
                 .withQueueTimeout(config.queueTimeout().map(time -> positive("queue-timeout", time)).orElse(null))
                 .withLimits(limits()).withOwnDrafters(ownDrafters);
         try {

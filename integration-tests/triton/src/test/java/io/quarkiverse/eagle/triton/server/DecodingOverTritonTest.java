@@ -12,12 +12,15 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 import io.quarkiverse.eagle.GeneratedToken;
 import io.quarkiverse.eagle.GenerationOptions;
 import io.quarkiverse.eagle.GenerationRequest;
 import io.quarkiverse.eagle.GenerationResult;
 import io.quarkiverse.eagle.TreeBudget;
+import io.quarkiverse.eagle.decode.HalfBatching;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
 import io.smallrye.mutiny.helpers.test.AssertSubscriber;
 
@@ -63,10 +66,11 @@ class DecodingOverTritonTest {
         }
     }
 
-    @Test
-    void manyAtOnceSayWhatEachSaysAlone() {
+    @ParameterizedTest
+    @EnumSource(HalfBatching.class)
+    void manyAtOnceSayWhatEachSaysAlone(HalfBatching halves) {
         List<String> questions = List.of("What is a comet?", QUESTION, "Name three rivers.", "Why do cats purr?");
-        try (SpeculativeModel remote = ServedBundle.over(ServedBundle.at(server.endpoint()))) {
+        try (SpeculativeModel remote = ServedBundle.over(ServedBundle.at(server.endpoint()), halves)) {
             List<AssertSubscriber<GeneratedToken>> answers = questions.stream()
                     .map(question -> stream(remote, question, SAMPLED)).toList();
             for (int i = 0; i < questions.size(); i++) {

@@ -8,6 +8,7 @@ import java.util.concurrent.Executors;
 import io.quarkiverse.eagle.GenerationOptions;
 import io.quarkiverse.eagle.GenerationRequest;
 import io.quarkiverse.eagle.bundle.Bundle;
+import io.quarkiverse.eagle.decode.HalfBatching;
 import io.quarkiverse.eagle.decode.ModelOptions;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
 import io.quarkiverse.eagle.engine.EnginePair;
@@ -54,6 +55,11 @@ final class ServedBundle {
 
     static SpeculativeModel over(TritonOptions options) {
         return model(TritonEngines.open(bundle(), options));
+    }
+
+    static SpeculativeModel over(TritonOptions options, HalfBatching halves) {
+        return SpeculativeModel.open(bundle(), () -> TritonEngines.open(bundle(), options),
+                options(null).withHalfBatching(halves));
     }
 
     /**
