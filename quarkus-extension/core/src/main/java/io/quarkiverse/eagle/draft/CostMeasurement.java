@@ -28,7 +28,7 @@ public final class CostMeasurement {
     private static final int GROWTH_ROUNDS = 2;
 
     private final Engine engine;
-    private int context;
+    private final int context;
     private final StepRequest request;
     private final StepResult result;
 
@@ -52,32 +52,27 @@ public final class CostMeasurement {
         int largest = Math.max(Engine.MIN_ROWS, Math.min(mostRows, engine.shape().maxRows()));
         int[] rows = Arrays.stream(ROWS).filter(count -> count <= largest).toArray();
         CostMeasurement measurement = new CostMeasurement(engine, rows[rows.length - 1], clock);
-        double[] seconds = monotone(measurement.fastest(rows, ROUNDS));
-        int context = measurement.context;
-        return new CostCurve(rows, seconds, context, measurement.growth(new CostCurve(rows, seconds), largest));
-    }
-
-    /** How much slower steps get per row of context, from a second and longer one; 0 where the pool is too short to tell. */
-    private double growth(CostCurve curve, int largest) {
         int longer = Math.min(LONG_CONTEXT, engine.shape().maxLength() - largest);
-        int further = longer - context;
-        if (further < context) {
-            return 0;
-        }
-        context = longer;
-        int[] rows = Arrays.stream(GROWTH_ROWS).filter(count -> count <= largest).toArray();
-        double[] seconds = fastest(rows, GROWTH_ROUNDS);
+        int further = longer - measurement.context;
+        // The long context comes first: an engine may be slower for a while behind one.
+        int[] growthRows = further < measurement.context ? new int[0]
+                : Arrays.stream(GROWTH_ROWS).filter(count -> count <= largest).toArray();
+        double[] longSeconds = measurement.fastest(growthRows, GROWTH_ROUNDS, longer);
+        double[] seconds = monotone(measurement.fastest(rows, ROUNDS, measurement.context));
+        CostCurve curve = new CostCurve(rows, seconds);
         double slower = 0;
-        for (int i = 0; i < rows.length; i++) {
-            slower += seconds[i] / curve.at(rows[i]) - 1;
+        for (int i = 0; i < growthRows.length; i++) {
+            slower += (longSeconds[i] / curve.at(growthRows[i]) - 1) / growthRows.length;
         }
-        return Math.max(0, slower / rows.length / further);
+        double growth = growthRows.length == 0 ? 0 : Math.max(0, slower / further);
+        return new CostCurve(rows, seconds, measurement.context, growth);
     }
 
     /** Whether a few steps, of the fewest rows and of a few, take about what a curve says. */
     static boolean confirms(Engine engine, CostCurve curve, double tolerance, LongSupplier clock) {
         int[] rows = Arrays.copyOf(curve.rows(), Math.min(SPOTS, curve.rows().length));
-        double[] seconds = new CostMeasurement(engine, rows[rows.length - 1], clock).fastest(rows, SPOT_ROUNDS);
+        CostMeasurement measurement = new CostMeasurement(engine, rows[rows.length - 1], clock);
+        double[] seconds = measurement.fastest(rows, SPOT_ROUNDS, measurement.context);
         for (int i = 0; i < rows.length; i++) {
             double ratio = seconds[i] / curve.at(rows[i]);
             if (ratio > tolerance || ratio < 1 / tolerance) {
@@ -88,21 +83,21 @@ public final class CostMeasurement {
     }
 
     /** Round by round, so that a disturbance meets all sizes; the first round only warms up. */
-    private double[] fastest(int[] rows, int rounds) {
+    private double[] fastest(int[] rows, int rounds, int finalRows) {
         double[] seconds = new double[rows.length];
         Arrays.fill(seconds, Double.MAX_VALUE);
         for (int round = 0; round <= rounds; round++) {
             for (int i = 0; i < rows.length; i++) {
-                double time = time(rows[i]);
+                double time = time(rows[i], finalRows);
                 seconds[i] = round == 0 ? seconds[i] : Math.min(seconds[i], time);
             }
         }
         return seconds;
     }
 
-    private double time(int rows) {
+    private double time(int rows, int finalRows) {
         request.begin(0, 1, rows, 0, rows, rows);
-        request.windowStart(0, context);
+        request.windowStart(0, finalRows);
         long start = clock.getAsLong();
         Steps.await(engine.step(request, result));
         return (clock.getAsLong() - start) / 1e9;

@@ -149,7 +149,7 @@ public final class EagleDrafter implements Drafter {
             }
         }
         lastBatch = sequences.size();
-        if (shape == null && adaptive == sequences.size() && !economy.draftsNow()) {
+        if (shape == null && adaptive == sequences.size() && !economy.draftsNow(sequences.size())) {
             return;
         }
         List<? extends Draftable> followed = followed(sequences);
@@ -157,9 +157,20 @@ public final class EagleDrafter implements Drafter {
             return;
         }
         double spent = shape == null && head.draftsTrees() ? growAtOnce(followed) : growByLevels(followed);
+        int most = shape == null && sequences.size() > 1 ? chooseForAll(followed, sequences.size(), spent) : 0;
         for (Draftable sequence : followed) {
-            select(sequence, sequences.size(), spent);
+            select(sequence, sequences.size(), spent, most);
         }
+    }
+
+    private int chooseForAll(List<? extends Draftable> sequences, int batch, double spent) {
+        economy.beginChoice();
+        for (Draftable sequence : sequences) {
+            if (sequence.budget() == null) {
+                economy.offer(ranked, slots[sequence.slot()].tree.rankedValues(ranked));
+            }
+        }
+        return economy.chooseForAll(batch, spent);
     }
 
     /** The sequences that the head can draft for: nearly always all. */
@@ -415,13 +426,14 @@ public final class EagleDrafter implements Drafter {
         }
     }
 
-    private void select(Draftable sequence, int batch, double spent) {
+    /** @param most nodes of each sequence in a batch of several that adapts */
+    private void select(Draftable sequence, int batch, double spent, int most) {
         Slot slot = slots[sequence.slot()];
         slot.spent = spent;
         slot.batch = batch;
         if (shape != null) {
-            int most = sequence.budget() == null ? shape.size() : Math.min(shape.size(), sequence.budget().nodes());
-            slot.tree.take(slot.candidates, Math.min(most, sequence.mostNodes()), sequence.tree());
+            int wanted = sequence.budget() == null ? shape.size() : Math.min(shape.size(), sequence.budget().nodes());
+            slot.tree.take(slot.candidates, Math.min(wanted, sequence.mostNodes()), sequence.tree());
             return;
         }
         int nodes;
@@ -430,7 +442,7 @@ public final class EagleDrafter implements Drafter {
             slot.promised = 0;
         } else {
             int count = slot.tree.rankedValues(ranked);
-            nodes = economy.choose(ranked, count, batch, spent);
+            nodes = batch == 1 ? economy.choose(ranked, count, batch, spent) : Math.min(most, count);
             slot.promised = economy.promised(ranked, nodes);
             slot.nodes = nodes;
         }

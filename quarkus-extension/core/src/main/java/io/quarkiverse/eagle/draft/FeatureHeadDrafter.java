@@ -148,7 +148,7 @@ abstract sealed class FeatureHeadDrafter implements Drafter permits MedusaDrafte
             slot(sequence).drafted = false;
             adaptive &= sequence.budget() == null;
         }
-        if (adaptive && !economy.draftsNow()) {
+        if (adaptive && !economy.draftsNow(sequences.size())) {
             return;
         }
         List<? extends Draftable> ready = sequences.stream().filter(sequence -> slot(sequence).known).toList();
@@ -160,8 +160,15 @@ abstract sealed class FeatureHeadDrafter implements Drafter permits MedusaDrafte
             slot(sequence).growing = true;
         }
         double spent = grow(ready);
+        economy.beginChoice();
         for (Draftable sequence : ready) {
-            select(sequence, slot(sequence), ready.size(), spent);
+            if (sequence.budget() == null) {
+                economy.offer(ranked, slot(sequence).tree.rankedValues(ranked));
+            }
+        }
+        int most = economy.chooseForAll(sequences.size(), spent);
+        for (Draftable sequence : ready) {
+            select(sequence, slot(sequence), sequences.size(), spent, most);
         }
     }
 
@@ -204,7 +211,8 @@ abstract sealed class FeatureHeadDrafter implements Drafter permits MedusaDrafte
         }
     }
 
-    private void select(Draftable sequence, Slot slot, int batch, double spent) {
+    /** @param most nodes of each sequence that adapts */
+    private void select(Draftable sequence, Slot slot, int batch, double spent, int most) {
         slot.drafted = true;
         slot.spent = spent;
         slot.batch = batch;
@@ -212,7 +220,7 @@ abstract sealed class FeatureHeadDrafter implements Drafter permits MedusaDrafte
         if (sequence.budget() != null) {
             nodes = sequence.budget().nodes();
         } else {
-            nodes = economy.choose(ranked, slot.tree.rankedValues(ranked), batch, spent);
+            nodes = Math.min(most, slot.tree.rankedValues(ranked));
             slot.promised = economy.promised(ranked, nodes);
             slot.nodes = nodes;
         }

@@ -27,7 +27,6 @@ public final class MixedDrafter implements Drafter {
     private final Slot[] slots;
     private final List<Part> heads = new ArrayList<>();
     private final List<Part> lookups = new ArrayList<>();
-    private final MergedTree merged = new MergedTree();
     private final int[] nodeOf = new int[DraftTree.MAX_NODES];
     private final float[] ranked = new float[SpeculationEconomy.MOST_CANDIDATES];
 
@@ -79,6 +78,7 @@ public final class MixedDrafter implements Drafter {
 
     /** What is remembered of the sequence in a slot. */
     private static final class Slot {
+        private final MergedTree merged = new MergedTree();
         private final Part head = new Part(false);
         private final Part lookup = new Part(true);
         /** How far the target's choices follow the head's own tree: what it would have brought alone. */
@@ -171,12 +171,24 @@ public final class MixedDrafter implements Drafter {
         }
         eagle.propose(heads);
         lookup.propose(lookups);
+        economy.beginChoice();
+        double spent = 0;
         for (Draftable sequence : sequences) {
-            merge(sequence, slots[sequence.slot()], sequences.size());
+            Slot slot = slots[sequence.slot()];
+            merge(slot, sequences.size());
+            if (sequence.budget() == null) {
+                economy.offer(ranked, slot.merged.rank(ranked));
+                spent = Math.max(spent, slot.spent);
+            }
+        }
+        int most = economy.chooseForAll(sequences.size(), spent);
+        for (Draftable sequence : sequences) {
+            select(sequence, slots[sequence.slot()], most);
         }
     }
 
-    private void merge(Draftable sequence, Slot slot, int batch) {
+    private void merge(Slot slot, int batch) {
+        MergedTree merged = slot.merged;
         slot.node = DraftTree.ROOT;
         slot.follows = true;
         slot.alone = 0;
@@ -193,15 +205,19 @@ public final class MixedDrafter implements Drafter {
         for (int node = 0, parent = DraftTree.ROOT; node < chain.size(); node++) {
             parent = merged.add(chain.token(node), parent, chain.value(node));
         }
-        int count = merged.rank(ranked);
+    }
+
+    /** @param most nodes of each sequence that adapts */
+    private void select(Draftable sequence, Slot slot, int most) {
+        int count = slot.merged.rank(ranked);
         int nodes;
         if (sequence.budget() != null) {
             nodes = sequence.budget().nodes();
         } else {
-            nodes = economy.choose(ranked, count, batch, slot.spent);
+            nodes = Math.min(most, count);
             slot.promised = economy.promised(ranked, nodes);
         }
-        merged.select(Math.min(nodes, sequence.mostNodes()), sequence.tree());
+        slot.merged.select(Math.min(nodes, sequence.mostNodes()), sequence.tree());
     }
 
     @Override

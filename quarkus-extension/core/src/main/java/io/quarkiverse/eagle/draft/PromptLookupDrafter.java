@@ -87,7 +87,18 @@ public final class PromptLookupDrafter implements Drafter {
             slot.chainLength = possible(slot.chain, slot.history.following(slot.chain), sequence.grammar());
             slot.confirmed = slot.chainLength == 0 ? -1 : 0;
             slot.batch = sequences.size();
-            propose(sequence, slot);
+        }
+        economy.beginChoice();
+        for (Draftable sequence : sequences) {
+            Slot slot = slots[sequence.slot()];
+            if (sequence.budget() == null && slot.chainLength > 0) {
+                calibration.values(slot.match, slot.chainLength, values);
+                economy.offer(values, slot.chainLength);
+            }
+        }
+        int most = economy.chooseForAll(sequences.size(), 0);
+        for (Draftable sequence : sequences) {
+            propose(sequence, slots[sequence.slot()], most);
         }
     }
 
@@ -103,7 +114,8 @@ public final class PromptLookupDrafter implements Drafter {
         return count;
     }
 
-    private void propose(Draftable sequence, Slot slot) {
+    /** @param most nodes of each sequence that adapts */
+    private void propose(Draftable sequence, Slot slot, int most) {
         int count = slot.chainLength;
         if (count > 0) {
             calibration.values(slot.match, count, values);
@@ -112,7 +124,7 @@ public final class PromptLookupDrafter implements Drafter {
         if (budget != null) {
             slot.nodes = Math.min(count, budget.nodes());
         } else {
-            slot.nodes = economy.choose(values, count, slot.batch, 0);
+            slot.nodes = Math.min(most, count);
             slot.promised = economy.promised(values, slot.nodes);
         }
         slot.nodes = Math.min(slot.nodes, sequence.mostNodes());

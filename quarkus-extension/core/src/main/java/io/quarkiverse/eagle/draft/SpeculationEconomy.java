@@ -8,8 +8,9 @@ import io.quarkiverse.eagle.bundle.BundleManifest;
 /**
  * Decides how large a tree pays on this machine: expected tokens per second from the costs of steps and from the draft's own
  * confidences, which estimate acceptance (EAGLE-2, section 3.2) and are corrected by what was accepted before. The same rules
- * find a few nodes on one machine and dozens on another, and none where plain decoding is faster. Called from the decode loop
- * alone.
+ * find a few nodes on one machine and dozens on another, and none where plain decoding is faster. What was learned of a few
+ * sequences says nothing of many, so it is kept by the size of the batch. Called
+ * from the decode loop alone.
  */
 public final class SpeculationEconomy {
 
@@ -34,6 +35,8 @@ public final class SpeculationEconomy {
     /** Share of the time that tries may cost: what one lost is paid back by a pause so long. */
     private static final double LOSS_ALLOWED = 0.01;
     private static final int LONGEST_BACK_OFF = 4;
+    /** Sizes of batches that are told apart, the last one without an end. */
+    private static final int SIZES = 10;
     /** Candidates of a tree that are looked at, the best ones. */
     static final int MOST_CANDIDATES = 64;
 
@@ -43,16 +46,24 @@ public final class SpeculationEconomy {
     private double correction = 1;
     private double best = 0.4;
     private double second = 0.15;
-    /** Seconds that drafting has won against plain decoding lately, negative when it lost; and how long it was tried. */
-    private double won;
-    private double trial;
-    private int paused;
-    private int backOff = 1;
+    /** By the number of sequences that decode at once: 1, 2, 3 to 4, 5 to 8, and so on. */
+    private final Trial[] trials = new Trial[SIZES];
     /** Chances of the ranked candidates to be accepted; and of these and the children that another level would bring. */
     private final double[] chances = new double[MOST_CANDIDATES];
     private final double[] merged = new double[MOST_CANDIDATES];
+    /** Tokens that the candidates of all sequences of a step may bring, by their rank. */
+    private final double[] gains = new double[MOST_CANDIDATES];
     /** Log-probabilities of these children, ascending. */
     private float[] guesses = {};
+
+    /** Whether drafting pays for batches of some size, as far as that is known. */
+    private static final class Trial {
+        /** Seconds that drafting has won against plain decoding lately, negative when it lost; and how long it was tried. */
+        private double won;
+        private double cycles;
+        private int paused;
+        private int backOff = 1;
+    }
 
     /** @param prior measured mean tokens per cycle of the draft by number of nodes, may be empty */
     public SpeculationEconomy(CostCurve target, CostCurve draft, List<BundleManifest.Acceptance> prior) {
@@ -67,13 +78,18 @@ public final class SpeculationEconomy {
         this.target = target;
         this.draft = draft;
         // Where the prior sees no gain, plain decoding comes first and drafting gets its try later.
-        this.paused = prior.isEmpty() || prior.stream().anyMatch(this::pays) ? 0 : SHORTEST_PAUSE;
+        for (int i = 0; i < trials.length; i++) {
+            int batch = 1 << i;
+            trials[i] = new Trial();
+            trials[i].paused = prior.isEmpty() || prior.stream().anyMatch(measured -> pays(measured, batch)) ? 0
+                    : SHORTEST_PAUSE;
+        }
     }
 
-    private boolean pays(BundleManifest.Acceptance prior) {
+    private boolean pays(BundleManifest.Acceptance prior, int batch) {
         int levels = (int) Math.ceil(prior.tau());
-        double seconds = target.at(prior.nodes() + 1) + levels * draft.at(Math.min(prior.nodes(), 10));
-        return prior.tau() / seconds > MARGIN / plain(1);
+        double seconds = target.at(batch * (prior.nodes() + 1)) + levels * draft.at(batch * Math.min(prior.nodes(), 10));
+        return prior.tau() / seconds > MARGIN / plain(batch);
     }
 
     private double plain(int batch) {
@@ -88,13 +104,18 @@ public final class SpeculationEconomy {
         return draft;
     }
 
-    /** Whether the next cycle should draft at all. */
-    public boolean draftsNow() {
-        if (paused > 0) {
-            paused--;
-            if (paused == 0) {
-                trial = 0;
-                won = 0;
+    private Trial trial(int batch) {
+        return trials[Math.min(SIZES - 1, Integer.SIZE - Integer.numberOfLeadingZeros(batch - 1))];
+    }
+
+    /** Whether the next cycle should draft at all, for so many sequences. */
+    public boolean draftsNow(int batch) {
+        Trial trial = trial(batch);
+        if (trial.paused > 0) {
+            trial.paused--;
+            if (trial.paused == 0) {
+                trial.cycles = 0;
+                trial.won = 0;
             }
             return false;
         }
@@ -108,7 +129,7 @@ public final class SpeculationEconomy {
      * @param rows that are read in one step for one sequence
      */
     boolean isWorthFollowing(int rows, int batch) {
-        return paused == 0 || batch * draft.at(rows) <= LOSS_ALLOWED * rows * plain(batch);
+        return trial(batch).paused == 0 || batch * draft.at(rows) <= LOSS_ALLOWED * rows * plain(batch);
     }
 
     /** Nodes to expand per level. */
@@ -134,6 +155,41 @@ public final class SpeculationEconomy {
     public int choose(float[] ranked, int count, int batch, double spent) {
         estimate(ranked, count);
         return bestNodes(chances, count, batch, spent);
+    }
+
+    /** Begins to choose for the sequences of a step together. */
+    void beginChoice() {
+        Arrays.fill(gains, 0);
+    }
+
+    /** A sequence of the step has these candidates; parameters as those of {@link #choose}. */
+    void offer(float[] ranked, int count) {
+        estimate(ranked, count);
+        for (int i = 0; i < count; i++) {
+            gains[i] += chances[i];
+        }
+    }
+
+    /**
+     * How many candidates of every sequence to verify. All have as many rows in a step as the one that has most, so what one
+     * proposes is paid by all, and what the others have costs nothing then.
+     *
+     * @param batch sequences that share the step, also those that offered nothing
+     * @param spent seconds of drafting in this cycle
+     */
+    int chooseForAll(int batch, double spent) {
+        double rate = batch / (spent + plain(batch));
+        double expected = batch;
+        int nodes = 0;
+        for (int n = 1; n <= gains.length && gains[n - 1] > 0; n++) {
+            expected += gains[n - 1];
+            double r = expected / (spent + target.at(batch * (n + 1)));
+            if (r > rate) {
+                rate = r;
+                nodes = n;
+            }
+        }
+        return nodes;
     }
 
     /** Tokens per cycle that a sequence may expect from verifying its best {@code nodes} candidates, its own included. */
@@ -246,27 +302,28 @@ public final class SpeculationEconomy {
         double seconds = spent + target.latest(Math.max(2, batch * (nodes + 1)));
         // Every sequence of a step has a share in whether the step as a whole was faster.
         double share = 1.0 / batch;
-        won = won * Math.pow(KEEP, share) + share * (emitted * plain(batch) - seconds);
-        trial += share;
-        if (hasLost(batch)) {
-            pause(plain(batch));
-        } else if (trial >= 1 / (1 - KEEP)) {
-            backOff = 1;
+        Trial trial = trial(batch);
+        trial.won = trial.won * Math.pow(KEEP, share) + share * (emitted * plain(batch) - seconds);
+        trial.cycles += share;
+        if (hasLost(trial, batch)) {
+            pause(trial, plain(batch));
+        } else if (trial.cycles >= 1 / (1 - KEEP)) {
+            trial.backOff = 1;
         }
     }
 
     /** The mean over a batch is steadier than one sequence, and what a step of many loses is lost by all. */
-    private boolean hasLost(int batch) {
+    private boolean hasLost(Trial trial, int batch) {
         if (batch > 1) {
-            return trial >= TRIAL_OF_MANY && won < 0;
+            return trial.cycles >= TRIAL_OF_MANY && trial.won < 0;
         }
-        return won < -plain(1) * Math.max(LASTING_PATIENCE, PATIENCE * (1 - trial * (1 - KEEP)));
+        return trial.won < -plain(1) * Math.max(LASTING_PATIENCE, PATIENCE * (1 - trial.cycles * (1 - KEEP)));
     }
 
     /** Long enough that what was lost is a small share of the time until the next try; longer while tries fail one by one. */
-    private void pause(double plain) {
-        double cycles = Math.max(SHORTEST_PAUSE, -won / plain / LOSS_ALLOWED);
-        paused = (int) Math.min(LONGEST_PAUSE, backOff * cycles);
-        backOff = Math.min(LONGEST_BACK_OFF, 2 * backOff);
+    private static void pause(Trial trial, double plain) {
+        double cycles = Math.max(SHORTEST_PAUSE, -trial.won / plain / LOSS_ALLOWED);
+        trial.paused = (int) Math.min(LONGEST_PAUSE, trial.backOff * cycles);
+        trial.backOff = Math.min(LONGEST_BACK_OFF, 2 * trial.backOff);
     }
 }

@@ -112,7 +112,7 @@ public final class SpeculativeDrafter implements Drafter {
             slot.growing = false;
             adaptive &= sequence.budget() == null;
         }
-        if (adaptive && !economy.draftsNow()) {
+        if (adaptive && !economy.draftsNow(sequences.size())) {
             return;
         }
         double spent = catchUp(sequences);

@@ -80,13 +80,13 @@ class SpeculationEconomyTest {
     void pausesWhenDraftingDoesNotPayAndTriesAgain() {
         SpeculationEconomy economy = economy(FREE_ROWS);
         int tries = 0;
-        while (economy.draftsNow()) {
+        while (economy.draftsNow(1)) {
             economy.learn(2, 1, 0.005, 8, 1);
             tries++;
             assertThat(tries).isLessThan(100);
         }
         int pause = 1;
-        while (!economy.draftsNow()) {
+        while (!economy.draftsNow(1)) {
             pause++;
             assertThat(pause).isLessThan(1000);
         }
@@ -94,10 +94,24 @@ class SpeculationEconomyTest {
     }
 
     @Test
+    void doesNotDraftForManyWhenThatDidNotPayAndStillDraftsForOne() {
+        SpeculationEconomy economy = economy(FREE_ROWS);
+        for (int step = 0; step < 4; step++) {
+            for (int sequence = 0; sequence < 4; sequence++) {
+                economy.learn(2, 1, 0.005, 8, 4);
+            }
+        }
+        assertThat(economy.draftsNow(4)).isFalse();
+        assertThat(economy.draftsNow(3)).isFalse();
+        assertThat(economy.draftsNow(1)).isTrue();
+        assertThat(economy.draftsNow(8)).isTrue();
+    }
+
+    @Test
     void keepsDraftingWhileItPays() {
         SpeculationEconomy economy = economy(FREE_ROWS);
         for (int cycle = 0; cycle < 500; cycle++) {
-            assertThat(economy.draftsNow()).isTrue();
+            assertThat(economy.draftsNow(1)).isTrue();
             economy.learn(2.5, 2 + cycle % 2, 0.001, 8, 1);
         }
     }
@@ -105,8 +119,8 @@ class SpeculationEconomyTest {
     @Test
     void beginsWithPlainDecodingWhereTheHeadsOwnFiguresPromiseNoGain() {
         List<BundleManifest.Acceptance> weak = List.of(new BundleManifest.Acceptance(7, 1.5));
-        assertThat(new SpeculationEconomy(DEAR_ROWS, CHEAP_DRAFT, weak).draftsNow()).isFalse();
-        assertThat(new SpeculationEconomy(FREE_ROWS, CHEAP_DRAFT, weak).draftsNow()).isTrue();
+        assertThat(new SpeculationEconomy(DEAR_ROWS, CHEAP_DRAFT, weak).draftsNow(1)).isFalse();
+        assertThat(new SpeculationEconomy(FREE_ROWS, CHEAP_DRAFT, weak).draftsNow(1)).isTrue();
     }
 
     @Test

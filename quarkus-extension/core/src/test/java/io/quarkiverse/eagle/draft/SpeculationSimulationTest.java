@@ -44,7 +44,7 @@ class SpeculationSimulationTest {
         StepCosts draft = new StepCosts(DRAFT);
         SpeculationEconomy economy = new SpeculationEconomy(target, draft, List.of());
         for (int cycle = 0; cycle < cycles; cycle++) {
-            if (economy.draftsNow()) {
+            if (economy.draftsNow(batch)) {
                 draftAndVerify(economy, target, draft, machine, acceptance, batch);
             } else {
                 double step = noisy(machine.at(Math.max(2, batch)));
