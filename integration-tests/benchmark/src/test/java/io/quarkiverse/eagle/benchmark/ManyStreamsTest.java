@@ -46,8 +46,12 @@ class ManyStreamsTest {
             for (int i = 1; i < WAVES; i++) {
                 wave(model, alone);
             }
-            assertThat(heap() - heap).as("growth of the heap").isLessThan(HEAP_MAY_GROW);
-            assertThat(process() - process).as("growth of the process").isLessThan(PROCESS_MAY_GROW);
+            long heapAfter = heap();
+            long processAfter = process();
+            System.out.printf("after the first wave and after the last: heap %d and %d MiB, process %d and %d MiB%n",
+                    heap / MEGABYTE, heapAfter / MEGABYTE, process / MEGABYTE, processAfter / MEGABYTE);
+            assertThat(heapAfter - heap).as("growth of the heap").isLessThan(HEAP_MAY_GROW);
+            assertThat(processAfter - process).as("growth of the process").isLessThan(PROCESS_MAY_GROW);
         }
     }
 

@@ -43,6 +43,8 @@ final class ScheduleRun {
     private final SplittableRandom random;
     private final VirtualClock clock = new VirtualClock();
     private final ToyLanguage language;
+    /** Most lives are short, so that there can be many; the others are long enough for what takes its time. */
+    private final boolean brief;
     private final int slots;
     private final int maxLength;
     private final int queueLimit;
@@ -115,13 +117,14 @@ final class ScheduleRun {
     ScheduleRun(long seed) {
         this.random = new SplittableRandom(seed);
         this.language = chance(2) ? ToyLanguage.endless() : ToyLanguage.ending();
-        this.slots = between(1, 5);
-        this.maxLength = between(60, 300);
+        this.brief = !chance(5);
+        this.slots = between(1, brief ? 3 : 5);
+        this.maxLength = brief ? between(24, 60) : between(60, 300);
         this.queueLimit = chance(4) ? between(1, 4) : 64;
         this.queueTimeout = chance(5) ? Duration.ofMillis(between(1, 800)) : null;
         this.recovery = chance(4) ? Duration.ofMillis(between(0, 500)) : Duration.ofSeconds(30);
         this.faults = new Faults();
-        int targetRows = List.of(16, 32, 64, 128).get(random.nextInt(4));
+        int targetRows = List.of(16, 32, 64, 128).get(random.nextInt(brief ? 2 : 4));
         int draftTopK = between(4, 10);
         this.target = new ToyTarget(language, slots, maxLength, targetRows, between(1, 6), chance(2));
         double agreement = random.nextDouble();
@@ -202,7 +205,8 @@ final class ScheduleRun {
     }
 
     private GenerationOptions anyOptions() {
-        GenerationOptions options = GenerationOptions.defaults().withMaxTokens(chance(5) ? between(100, 200) : between(1, 40))
+        GenerationOptions options = GenerationOptions.defaults()
+                .withMaxTokens(brief ? between(1, 16) : chance(5) ? between(100, 200) : between(1, 40))
                 .withDrafter(chance(2) ? "eagle2" : drafters.get(random.nextInt(drafters.size())))
                 .withBudget(chance(2) ? null : anyBudget());
         if (chance(2)) {
@@ -215,7 +219,7 @@ final class ScheduleRun {
     }
 
     private int[] anyPrompt() {
-        int length = chance(4) ? between(1, maxLength - 1) : between(1, 20);
+        int length = chance(4) ? between(1, maxLength - 1) : between(1, brief ? 8 : 20);
         int[] fresh = random.ints(length, 0, 11).toArray();
         if (prompts.isEmpty() || !chance(3)) {
             return fresh;
@@ -230,7 +234,7 @@ final class ScheduleRun {
     }
 
     private void plan() {
-        int count = between(1, 10);
+        int count = between(1, brief ? 5 : 10);
         long at = 0;
         for (int i = 0; i < count; i++) {
             at += chance(2) ? 0 : between(0, 300) * MILLI;

@@ -2,8 +2,10 @@ package io.quarkiverse.eagle.decode;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
 import java.util.logging.Level;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 
 import org.jboss.logging.Logger;
 import org.junit.jupiter.api.AfterAll;
@@ -20,19 +22,20 @@ class SchedulerSimulationTest {
 
     private static final Logger LOG = Logger.getLogger(SchedulerSimulationTest.class);
     private static final Long ALONE = Long.getLong("simulation.seed");
-    private static final long SEEDS = Long.getLong("simulation.seeds", 1_000);
+    private static final long SEEDS = Long.getLong("simulation.seeds", 4_000);
 
     /** Faults are planned here; what the loop says of them would be most of the log. */
-    private static final java.util.logging.Logger LOOP = java.util.logging.Logger.getLogger(DecodeLoop.class.getName());
+    private static final List<java.util.logging.Logger> LOOP = Stream.of(DecodeLoop.class, TargetSteps.class)
+            .map(type -> java.util.logging.Logger.getLogger(type.getName())).toList();
 
     @BeforeAll
     static void silenceTheLoop() {
-        LOOP.setLevel(Level.OFF);
+        LOOP.forEach(logger -> logger.setLevel(Level.OFF));
     }
 
     @AfterAll
     static void letTheLoopSpeakAgain() {
-        LOOP.setLevel(null);
+        LOOP.forEach(logger -> logger.setLevel(null));
     }
 
     @Test
@@ -46,7 +49,7 @@ class SchedulerSimulationTest {
         long tokens = LongStream.range(0, SEEDS).parallel().map(SchedulerSimulationTest::run).sum();
         double seconds = (System.nanoTime() - start) / 1e9;
         LOG.infof("%d lives in %.1f s, %.0f a second, %d tokens", SEEDS, seconds, SEEDS / seconds, tokens);
-        assertThat(tokens).isGreaterThan(20 * SEEDS);
+        assertThat(tokens).isGreaterThan(10 * SEEDS);
     }
 
     private static int run(long seed) {
