@@ -7,10 +7,9 @@ import io.quarkiverse.eagle.draft.StepCosts;
 
 /**
  * Decides whether cycles verify all sequences or half of them. With all, a cycle takes the drafting and a step of all rows; a
- * round of two halves takes twice the longer one of the drafting and a step of half the rows. So halves pay where a step of
- * half
- * the rows costs little more than half: where the rows' sums decide and not the weights' reading. What is expected from the
- * costs of steps is tried, and given up when rounds take longer than whole cycles would. Belongs to the decode loop's thread.
+ * round of two halves takes twice the longer one of the drafting and a step of half the rows. So halves pay where half the rows
+ * cost little more than half: where their sums decide and not the weights' reading. What is expected from the costs of steps is
+ * tried, and given up when rounds take longer than whole cycles would. Belongs to the decode loop's thread.
  *
  * @param <S> a sequence
  */

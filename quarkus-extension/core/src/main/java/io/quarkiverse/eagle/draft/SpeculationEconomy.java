@@ -154,7 +154,7 @@ public final class SpeculationEconomy {
      */
     public int choose(float[] ranked, int count, int batch, double spent) {
         estimate(ranked, count);
-        return bestNodes(chances, count, batch, spent);
+        return bestNodes(chances, count, 1, batch, spent);
     }
 
     /** Begins to choose for the sequences of a step together. */
@@ -178,18 +178,7 @@ public final class SpeculationEconomy {
      * @param spent seconds of drafting in this cycle
      */
     int chooseForAll(int batch, double spent) {
-        double rate = batch / (spent + plain(batch));
-        double expected = batch;
-        int nodes = 0;
-        for (int n = 1; n <= gains.length && gains[n - 1] > 0; n++) {
-            expected += gains[n - 1];
-            double r = expected / (spent + target.at(batch * (n + 1)));
-            if (r > rate) {
-                rate = r;
-                nodes = n;
-            }
-        }
-        return nodes;
+        return bestNodes(gains, gains.length, batch, batch, spent);
     }
 
     /** Tokens per cycle that a sequence may expect from verifying its best {@code nodes} candidates, its own included. */
@@ -258,13 +247,18 @@ public final class SpeculationEconomy {
         calibration.saw(logProbability, accepted);
     }
 
-    /** How many of the candidates bring most tokens per second. */
-    private int bestNodes(double[] chances, int count, int batch, double spent) {
-        double rate = 1 / (spent + plain(batch));
+    /**
+     * How many of the candidates bring most tokens per second.
+     *
+     * @param gains tokens that a candidate of each rank may bring
+     * @param own tokens that come without any
+     */
+    private int bestNodes(double[] gains, int count, int own, int batch, double spent) {
+        double rate = own / (spent + plain(batch));
         int nodes = 0;
-        double expected = 1;
+        double expected = own;
         for (int n = 1; n <= count; n++) {
-            expected += chances[n - 1];
+            expected += gains[n - 1];
             double r = expected / (spent + target.at(batch * (n + 1)));
             if (r > rate) {
                 rate = r;
@@ -275,7 +269,7 @@ public final class SpeculationEconomy {
     }
 
     private double bestRate(double[] chances, int count, int batch, double spent) {
-        int nodes = bestNodes(chances, count, batch, spent);
+        int nodes = bestNodes(chances, count, 1, batch, spent);
         return tokens(chances, nodes) / (spent + (nodes == 0 ? plain(batch) : target.at(batch * (nodes + 1))));
     }
 

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.Flow;
 import java.util.stream.IntStream;
 
 import org.junit.jupiter.api.Test;
@@ -34,14 +33,10 @@ class HalfBatchesTest {
     private static final double MILLIS = 1e6;
     private static final TreeBudget BUDGET = new TreeBudget(20, 5, 4);
     /** The rows' sums decide: a step of half the rows takes half the time. */
-    private static final StepTime BY_ROWS = time(0.5, 0.1);
+    private static final StepTime BY_ROWS = StepTime.ofMillis(0.5, 0.1);
     /** The weights' reading decides. */
-    private static final StepTime BY_STEP = time(10, 0.001);
-    private static final StepTime DRAFT = time(1, 0.005);
-
-    private static StepTime time(double step, double row) {
-        return request -> (long) (MILLIS * (step + row * request.batch() * request.rows()));
-    }
+    private static final StepTime BY_STEP = StepTime.ofMillis(10, 0.001);
+    private static final StepTime DRAFT = StepTime.ofMillis(1, 0.005);
 
     /** Milliseconds until all streams have their answers, which are plain decoding's. */
     private static double milliseconds(HalfBatching halves, StepTime targetTime, StepTime draftTime) {
@@ -75,27 +70,12 @@ class HalfBatchesTest {
         }
     }
 
-    private static final class Answer implements Flow.Subscriber<GeneratedToken> {
+    private static final class Answer extends EagerReader {
         private final List<Integer> ids = new ArrayList<>();
-
-        @Override
-        public void onSubscribe(Flow.Subscription subscription) {
-            subscription.request(Long.MAX_VALUE);
-        }
 
         @Override
         public void onNext(GeneratedToken token) {
             ids.add(token.id());
-        }
-
-        @Override
-        public void onError(Throwable reason) {
-            throw new AssertionError(reason);
-        }
-
-        @Override
-        public void onComplete() {
-            // Answers are compared at the end.
         }
     }
 

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.Flow;
 
 import org.junit.jupiter.api.Test;
 
@@ -37,27 +36,12 @@ class PromptReadingTest {
     }
 
     /** When tokens came. */
-    private final class Arrivals implements Flow.Subscriber<GeneratedToken> {
+    private final class Arrivals extends EagerReader {
         private final List<Long> times = new ArrayList<>();
-
-        @Override
-        public void onSubscribe(Flow.Subscription subscription) {
-            subscription.request(Long.MAX_VALUE);
-        }
 
         @Override
         public void onNext(GeneratedToken token) {
             times.add(clock.now());
-        }
-
-        @Override
-        public void onError(Throwable reason) {
-            throw new AssertionError(reason);
-        }
-
-        @Override
-        public void onComplete() {
-            // All that is asked is when tokens came.
         }
     }
 

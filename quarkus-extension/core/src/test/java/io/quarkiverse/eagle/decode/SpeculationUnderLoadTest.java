@@ -3,11 +3,9 @@ package io.quarkiverse.eagle.decode;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
-import java.util.concurrent.Flow;
 
 import org.junit.jupiter.api.Test;
 
-import io.quarkiverse.eagle.GeneratedToken;
 import io.quarkiverse.eagle.GenerationOptions;
 import io.quarkiverse.eagle.draft.CostMeasurement;
 import io.quarkiverse.eagle.engine.EnginePair;
@@ -30,18 +28,13 @@ class SpeculationUnderLoadTest {
     private long cycles;
     private long cycleTokens;
 
-    /** Milliseconds of a step that takes so many, and so many more for each row. */
-    private static StepTime time(double step, double row) {
-        return request -> (long) (MILLIS * (step + row * request.batch() * request.rows()));
-    }
-
     /** Milliseconds that all streams take together. */
     private double milliseconds(String drafter, int promptLength, StepTime draftTime, double agreement) {
         VirtualClock clock = new VirtualClock();
         ToyLanguage language = ToyLanguage.endless();
         ToyTarget target = new ToyTarget(language, STREAMS, LENGTH, ROWS, 4, true);
         AgreeingDraft draft = new AgreeingDraft(language, STREAMS, LENGTH, ROWS, 10, agreement);
-        target.takesTime(clock, time(6, 0.005));
+        target.takesTime(clock, StepTime.ofMillis(6, 0.005));
         draft.takesTime(clock, draftTime);
         try (SimulatedModel model = new SimulatedModel(clock, language, new EnginePair(target, draft),
                 CostMeasurement.measure(target, ROWS), CostMeasurement.measure(draft, 10), List.of(),
@@ -53,7 +46,7 @@ class SpeculationUnderLoadTest {
                         (root, tree, accepted, emitted, count) -> {
                             cycles++;
                             cycleTokens += count;
-                        }, new Eager());
+                        }, new EagerReader());
             }
             while (model.turn()) {
                 // until all are served
@@ -62,37 +55,15 @@ class SpeculationUnderLoadTest {
         }
     }
 
-    private static final class Eager implements Flow.Subscriber<GeneratedToken> {
-        @Override
-        public void onSubscribe(Flow.Subscription subscription) {
-            subscription.request(Long.MAX_VALUE);
-        }
-
-        @Override
-        public void onNext(GeneratedToken token) {
-            // What is asked is how long all take.
-        }
-
-        @Override
-        public void onError(Throwable reason) {
-            throw new AssertionError(reason);
-        }
-
-        @Override
-        public void onComplete() {
-            // as above
-        }
-    }
-
     @Test
     void aHeadThatDoesNotPayIsNotReadAllTheSame() {
-        double plain = milliseconds("none", 40, time(4, 0.05), 0);
-        assertThat(milliseconds("eagle2", 40, time(4, 0.05), 0) / plain).isLessThan(1.03);
+        double plain = milliseconds("none", 40, StepTime.ofMillis(4, 0.05), 0);
+        assertThat(milliseconds("eagle2", 40, StepTime.ofMillis(4, 0.05), 0) / plain).isLessThan(1.03);
     }
 
     @Test
     void aGoodHeadIsNotGivenUpForWhatItsPromptsCost() {
-        double plain = milliseconds("none", 60, time(0.3, 0.01), 0.8);
-        assertThat(plain / milliseconds("eagle2", 60, time(0.3, 0.01), 0.8)).isGreaterThan(1.2);
+        double plain = milliseconds("none", 60, StepTime.ofMillis(0.3, 0.01), 0.8);
+        assertThat(plain / milliseconds("eagle2", 60, StepTime.ofMillis(0.3, 0.01), 0.8)).isGreaterThan(1.2);
     }
 }

@@ -8,4 +8,9 @@ public interface StepTime {
 
     /** Nanoseconds of a step. */
     long nanos(StepRequest request);
+
+    /** A step that takes so many milliseconds, and so many more for each row. */
+    static StepTime ofMillis(double step, double row) {
+        return request -> (long) (1e6 * (step + row * request.batch() * request.rows()));
+    }
 }
