@@ -104,6 +104,19 @@ class PoolTest(unittest.TestCase):
             np.testing.assert_array_equal(self.rows_of(pool, tensor, 2)[:, :1200], slots[1][:, :1200])
         self.assertEqual([pool.held(slot) for slot in range(SLOTS)], [108, 1498, 1208])
 
+    def test_is_short_at_once_for_a_prompt_unless_a_long_sequence_keeps_coming_back(self) -> None:
+        pool = GrowingKvPool(self.memory, self.graph, SLOTS, 2000)
+        prepare(pool, 1500)
+        before = self.fill(pool)
+        packed = 0
+        for _ in range(10):
+            pool.prepare(0, np.array([0]), np.array([2 * PATIENCE]), 2 * PATIENCE)
+            packed += pool.rows < 1500
+            pool.prepare(1, np.array([1498]), np.array([1500]))
+            for tensor, slots in enumerate(before):
+                np.testing.assert_array_equal(self.rows_of(pool, tensor, 1)[:, :1498], slots[1][:, :1498])
+        self.assertIn(packed, (1, 2, 3))
+
     def test_what_was_set_aside_is_void_for_who_begins_anew(self) -> None:
         pool = GrowingKvPool(self.memory, self.graph, SLOTS, 2000)
         prepare(pool, 1500)

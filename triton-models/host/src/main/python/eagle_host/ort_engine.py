@@ -81,7 +81,7 @@ class OnnxRuntimeEngine:
         return owner
 
     def step(self, step: Step, logits: KeptLogits | None) -> dict[str, np.ndarray]:
-        if self.pool.prepare(step.first_slot, step.reads, step.ends):
+        if self.pool.prepare(step.first_slot, step.reads, step.ends, step.batch * step.rows):
             self._bound = None
         self._bind_pool(step.first_slot, step.batch)
         binding = self._binding

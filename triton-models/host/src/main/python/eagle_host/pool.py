@@ -11,7 +11,11 @@ _ELEMENT_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 _GRAIN = 64
 """Rows that a growing layout grows by at least; a multiple keeps row sums in whole vector lanes."""
 PATIENCE = 16
-"""Steps in succession that a layout with half as many rows again as they wanted is kept for."""
+"""Least steps in succession that a layout with half as many rows again as they wanted is kept for.
+
+A step of many rows counts as so many steps of two.
+"""
+_MOST_PATIENCE = 16 * PATIENCE
 
 
 class KvPool:
@@ -48,10 +52,10 @@ class KvPool:
         """Where a run of slots begins in each tensor, in the order of ``past`` and ``present``."""
         return [buffer.address + first_slot * self.slot_bytes for buffer in self._buffers]
 
-    def prepare(self, first_slot: int, reads: np.ndarray, ends: np.ndarray) -> bool:
+    def prepare(self, first_slot: int, reads: np.ndarray, ends: np.ndarray, rows: int = 2) -> bool:
         """Makes room for a step of a run of slots that finds ``reads`` [B] rows there and leaves ``ends`` [B].
 
-        True when the layout, and with it every address, changed.
+        ``rows`` are the step's new ones, of all slots together. True when the layout, and with it every address, changed.
         """
         needed = int(max(reads.max(), ends.max()))
         if needed > self.most_rows:
@@ -77,9 +81,9 @@ class KvPool:
 class GrowingKvPool(KvPool):
     """A pool in the process's memory whose layout holds only as many rows as are in use, in steps of 64.
 
-    Attention on a CPU reads every row of the layout; it is spread out when a sequence outgrows it, and packed when for some time
-    no step needed most of it. What other slots hold beyond a packed layout is set aside until a step wants it. The rules are
-    those of io.quarkiverse.eagle.onnxruntime.KvPoolBuffers.
+    Attention on a CPU reads every row of the layout; it is spread out when a sequence outgrows it, and packed when steps did not
+    need most of it. What other slots hold beyond a packed layout is set aside until a step wants it. The rules are those of
+    io.quarkiverse.eagle.onnxruntime.KvPoolBuffers.
     """
 
     def __init__(self, memory: HostMemory, graph: Graph, slots: int, most_rows: int) -> None:
@@ -88,6 +92,8 @@ class GrowingKvPool(KvPool):
         self.rows = 0
         self._heads = graph.kv_heads
         self._roomy_steps = 0
+        self._patience = PATIENCE
+        self._steps_since_packed = 0
         self._used = [0] * slots
         """By slot, rows that are of use: up to the end of its last window."""
         self._aside: list[list[np.ndarray] | None] = [None] * slots
@@ -97,22 +103,30 @@ class GrowingKvPool(KvPool):
         size = self._slots * self._graph.kv_heads * self._capacity * self._row_bytes
         return [self._memory.allocate(size) for _ in self.past]
 
-    def prepare(self, first_slot: int, reads: np.ndarray, ends: np.ndarray) -> bool:
-        super().prepare(first_slot, reads, ends)
+    def prepare(self, first_slot: int, reads: np.ndarray, ends: np.ndarray, rows: int = 2) -> bool:
+        super().prepare(first_slot, reads, ends, rows)
         needed = int(max(reads.max(), ends.max()))
         changed = self._ensure_rows(needed)
+        self._steps_since_packed += 1
         for b, slot in enumerate(range(first_slot, first_slot + len(reads))):
             if self._aside[slot] is not None:
-                self._copy_aside(slot, slot, min(int(reads[b]), self._used[slot]))
-                self._aside[slot] = None
+                self._bring_back(slot, min(int(reads[b]), self._used[slot]))
             self._used[slot] = int(ends[b])
         wanted = self._wanted(needed)
-        self._roomy_steps = self._roomy_steps + 1 if wanted + wanted // 2 < self.rows else 0
-        if self._roomy_steps == PATIENCE:
+        self._roomy_steps = self._roomy_steps + max(1, rows // 2) if wanted + wanted // 2 < self.rows else 0
+        if self._roomy_steps >= self._patience:
             self._pack(wanted)
             self._roomy_steps = 0
+            self._steps_since_packed = 0
             changed = True
         return changed
+
+    def _bring_back(self, slot: int, rows: int) -> None:
+        if rows > 0:
+            soon = self._steps_since_packed < PATIENCE
+            self._patience = min(_MOST_PATIENCE, 2 * self._patience) if soon else PATIENCE
+        self._copy_aside(slot, slot, rows)
+        self._aside[slot] = None
 
     def _wanted(self, needed: int) -> int:
         return min(self.most_rows, _round_up(needed + needed // 8))

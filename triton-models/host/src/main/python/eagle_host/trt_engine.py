@@ -42,7 +42,7 @@ class TensorRtEngine:
         self._nothing = self.memory.allocate(256)
 
     def step(self, step: Step, logits: KeptLogits | None) -> dict[str, np.ndarray]:
-        self.pool.prepare(step.first_slot, step.reads, step.ends)
+        self.pool.prepare(step.first_slot, step.reads, step.ends, step.batch * step.rows)
         context = self._context
         shape = self.pool.shape(step.batch)
         for past, present, address in zip(self.pool.past, self.pool.present, self.pool.addresses(step.first_slot)):

@@ -60,6 +60,8 @@ class ConcurrencyReportTest {
         private final List<Double> firsts = new ArrayList<>();
         private final List<Double> rates = new ArrayList<>();
         private final List<Double> whole = new ArrayList<>();
+        /** Seconds per token, by round. */
+        private final List<Double> rounds = new ArrayList<>();
         private int tokens;
         private double seconds;
     }
@@ -69,14 +71,14 @@ class ConcurrencyReportTest {
         Map<String, Sum> sums = new LinkedHashMap<>();
         try (SpeculativeModel model = ShippedModel.open(MOST, MOST, true)) {
             for (Way way : Way.values()) {
-                ask(model, way, MOST, new Sum(), new ArrayList<>()); // warms up
+                ask(model, way, MOST, 0, new Sum(), new ArrayList<>()); // warms up
             }
             for (int round = 0; round < ROUNDS; round++) {
                 for (int streams : STREAMS) {
                     List<int[]> answers = new ArrayList<>();
                     for (int i = 0; i < Way.values().length; i++) {
                         Way way = Way.values()[(round + i) % Way.values().length];
-                        ask(model, way, streams, sums.computeIfAbsent(row(streams, way), row -> new Sum()), answers);
+                        ask(model, way, streams, round, sums.computeIfAbsent(row(streams, way), row -> new Sum()), answers);
                     }
                 }
             }
@@ -91,12 +93,12 @@ class ConcurrencyReportTest {
     }
 
     /** @param answers of the way that came first, whose tokens all others must have; filled by it */
-    private static void ask(SpeculativeModel model, Way way, int streams, Sum sum, List<int[]> answers) {
+    private static void ask(SpeculativeModel model, Way way, int streams, int round, Sum sum, List<int[]> answers) {
         long start = System.nanoTime();
         List<TimedAnswer> timed = new ArrayList<>();
         List<CompletableFuture<TimedAnswer>> running = new ArrayList<>();
         for (int i = 0; i < streams; i++) {
-            CompletableFuture<TimedAnswer> answer = TimedAnswer.ask(model, GenerationRequest.chat(QUESTIONS.get(i))
+            CompletableFuture<TimedAnswer> answer = TimedAnswer.ask(model, GenerationRequest.chat(question(round, i))
                     .with(GenerationOptions.defaults().withMaxTokens(TOKENS).withDrafter(way.drafter)));
             running.add(answer);
             if (!way.atOnce) {
@@ -104,19 +106,26 @@ class ConcurrencyReportTest {
             }
         }
         running.forEach(answer -> timed.add(answer.join()));
-        sum.seconds += (System.nanoTime() - start) / 1e9;
+        double seconds = (System.nanoTime() - start) / 1e9;
         boolean first = answers.isEmpty();
         for (int i = 0; i < streams; i++) {
             TimedAnswer answer = timed.get(i);
             if (first) {
                 answers.add(answer.result().tokenIds());
             }
-            assertThat(answer.result().tokenIds()).as(way.title + ": " + QUESTIONS.get(i)).isEqualTo(answers.get(i));
+            assertThat(answer.result().tokenIds()).as(way.title + ": " + question(round, i)).isEqualTo(answers.get(i));
             sum.tokens += answer.result().completionTokens();
             sum.firsts.add(1e3 * answer.firstSeconds());
             sum.rates.add(answer.result().tokensPerSecond());
             sum.whole.add(answer.seconds());
         }
+        sum.seconds += seconds;
+        sum.rounds.add(seconds / timed.stream().mapToInt(answer -> answer.result().completionTokens()).sum());
+    }
+
+    /** Every round begins with another question. */
+    private static String question(int round, int stream) {
+        return QUESTIONS.get((round + stream) % QUESTIONS.size());
     }
 
     private static String page(Map<String, Sum> sums) throws IOException {
@@ -130,18 +139,32 @@ class ConcurrencyReportTest {
                 .append(" slots, ").append(ROUNDS).append(" rounds of all rows in turns, at most ").append(TOKENS)
                 .append(" tokens an answer, greedy;\nevery answer had the same tokens in every way. A stream's own tokens/s counts")
                 .append(" from its first token on; a whole answer counts from the\nrequest. One at a time, the next is asked when")
-                .append(" the one before is answered.\n\nCPU: ").append(cpu).append(", ")
+                .append(" the one before is answered. Every round begins with another question;\nagainst plain decoding at once")
+                .append(" stands the median of the rounds' ratios of tokens/s, and their quartiles.\n\nCPU: ").append(cpu)
+                .append(", ")
                 .append(Runtime.getRuntime().availableProcessors()).append(" cores; Java ").append(Runtime.version())
-                .append(".\n\n| streams | decoding | tokens/s of all | of a stream, p50 | first token ms, p50 | p99 |")
-                .append(" whole answer s, p50 | p99 |\n| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n");
+                .append(".\n\n| streams | decoding | tokens/s of all | against plain | of a stream, p50 | first token ms, p50 | p99 |")
+                .append(" whole answer s, p50 | p99 |\n| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
         sums.entrySet().stream()
                 .sorted((a, b) -> Integer.compare(streams(a.getKey()), streams(b.getKey()))).forEach(entry -> {
                     Sum sum = entry.getValue();
-                    page.append(String.format(Locale.ROOT, "| %s | %.1f | %.1f | %.0f | %.0f | %.2f | %.2f |%n", entry.getKey(),
-                            sum.tokens / sum.seconds, at(sum.rates, 0.5), at(sum.firsts, 0.5), at(sum.firsts, 0.99),
+                    List<Double> ratios = ratios(sums.get(row(streams(entry.getKey()), Way.PLAIN)), sum);
+                    page.append(String.format(Locale.ROOT,
+                            "| %s | %.1f | %.2f (%.2f to %.2f) | %.1f | %.0f | %.0f | %.2f | %.2f |%n", entry.getKey(),
+                            sum.tokens / sum.seconds, at(ratios, 0.5), at(ratios, 0.25), at(ratios, 0.75), at(sum.rates, 0.5),
+                            at(sum.firsts, 0.5), at(sum.firsts, 0.99),
                             at(sum.whole, 0.5), at(sum.whole, 0.99)));
                 });
         return page.toString();
+    }
+
+    /** How many times faster than plain decoding each round was. */
+    private static List<Double> ratios(Sum plain, Sum sum) {
+        List<Double> ratios = new ArrayList<>();
+        for (int round = 0; round < sum.rounds.size(); round++) {
+            ratios.add(plain.rounds.get(round) / sum.rounds.get(round));
+        }
+        return ratios;
     }
 
     private static int streams(String row) {

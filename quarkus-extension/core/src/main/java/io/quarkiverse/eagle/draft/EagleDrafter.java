@@ -30,8 +30,6 @@ public final class EagleDrafter implements Drafter {
 
     /** Rows of an extension that one cycle may have brought; more are prompts, or what a pause has left. */
     private static final int USUAL_EXTENSION = 6;
-    /** Cycles over which the reading of more is paid off. */
-    private static final double PAY_OFF = 64;
 
     /** The static tree's drafter. */
     public static final String STATIC_NAME = "eagle";
@@ -46,8 +44,6 @@ public final class EagleDrafter implements Drafter {
     private final int[] levelOffsets = new int[DraftHead.MOST_LEVELS];
     private final int[] expanded;
     private int lastBatch = 1;
-    /** Seconds of reading that cycles to come have to pay off. */
-    private double debt;
 
     /** The tree of the sequence in a slot. */
     private static final class Slot {
@@ -185,10 +181,10 @@ public final class EagleDrafter implements Drafter {
 
     /** @return seconds that the steps cost */
     private double growByLevels(List<? extends Draftable> sequences) {
-        head.takeSpent();
+        double read = head.takeSpent();
         int extension = head.extensionRows(sequences);
         StepResult result = head.extend(sequences);
-        double spent = charged(head.takeSpent(), extension, sequences);
+        double spent = charged(read, head.takeSpent(), extension, sequences);
         firstLevel(sequences, result);
         int level = 1;
         int window = 0;
@@ -207,18 +203,16 @@ public final class EagleDrafter implements Drafter {
     }
 
     /**
-     * What an extension costs this cycle. Prompts, and what was said while drafting paused, are read once for many cycles:
-     * their cost is paid off in small shares, so that no cycle is judged by them alone.
+     * What an extension costs this cycle. Prompts, and what was said while drafting paused, are read once for many cycles.
+     *
+     * @param read seconds of reading before this extension
      */
-    private double charged(double extension, int rows, List<? extends Draftable> sequences) {
+    private double charged(double read, double extension, int rows, List<? extends Draftable> sequences) {
         if (economy == null) {
             return extension;
         }
         double usual = Math.min(extension, head.cost(sequences, Math.min(rows, USUAL_EXTENSION)));
-        debt += extension - usual;
-        double share = debt / PAY_OFF;
-        debt -= share;
-        return usual + share;
+        return usual + economy.paysOff(read + extension - usual);
     }
 
     /**
@@ -237,6 +231,7 @@ public final class EagleDrafter implements Drafter {
         if (request.levels() == 0) {
             return growByLevels(sequences);
         }
+        double paid = economy.paysOff(head.takeSpent());
         DraftedTree drafted = head.draftTree(sequences);
         double spent = economy.draft().at(Engine.MIN_ROWS);
         for (Draftable sequence : sequences) {
@@ -268,7 +263,7 @@ public final class EagleDrafter implements Drafter {
                 slot.forecast.learn();
             }
         }
-        return head.spentOnTree(spent);
+        return paid + head.spentOnTree(spent);
     }
 
     /** Takes over which nodes were expanded, in the rows from {@code row} on, and their children. */

@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.List;
 
 import io.quarkiverse.eagle.bundle.BundleManifest;
+import io.quarkiverse.eagle.engine.Engine;
 
 /**
  * Decides how large a tree pays on this machine: expected tokens per second from the costs of steps and from the draft's own
@@ -25,7 +26,7 @@ public final class SpeculationEconomy {
      */
     private static final double PATIENCE = 2;
     private static final double LASTING_PATIENCE = 0.5;
-    /** Cycles of a batch before a try is judged. */
+    /** Cycles of a batch before a try is judged: the mean over a batch is steadier than one sequence. */
     private static final int TRIAL_OF_MANY = 4;
     /** Cycles over which gains and losses are remembered, as the share that one keeps of the next. */
     private static final double KEEP = 0.96;
@@ -35,6 +36,8 @@ public final class SpeculationEconomy {
     /** Share of the time that tries may cost: what one lost is paid back by a pause so long. */
     private static final double LOSS_ALLOWED = 0.01;
     private static final int LONGEST_BACK_OFF = 4;
+    /** Cycles over which the reading of prompts is paid off. */
+    private static final double PAY_OFF = 64;
     /** Sizes of batches that are told apart, the last one without an end. */
     private static final int SIZES = 10;
     /** Candidates of a tree that are looked at, the best ones. */
@@ -44,6 +47,8 @@ public final class SpeculationEconomy {
     private final StepCosts draft;
     private final ValueCalibration calibration = new ValueCalibration();
     private double correction = 1;
+    /** Seconds of reading that cycles to come have to pay off. */
+    private double debt;
     private double best = 0.4;
     private double second = 0.15;
     /** By the number of sequences that decode at once: 1, 2, 3 to 4, 5 to 8, and so on. */
@@ -130,6 +135,19 @@ public final class SpeculationEconomy {
      */
     boolean isWorthFollowing(int rows, int batch) {
         return trial(batch).paused == 0 || batch * draft.at(rows) <= LOSS_ALLOWED * rows * plain(batch);
+    }
+
+    /**
+     * The draft has read for so many seconds what serves many cycles, as a prompt: they pay it off in small shares, so that
+     * none is judged by it alone.
+     *
+     * @return seconds that this cycle pays
+     */
+    double paysOff(double seconds) {
+        debt += seconds;
+        double share = debt / PAY_OFF;
+        debt -= share;
+        return share;
     }
 
     /** Nodes to expand per level. */
@@ -284,7 +302,8 @@ public final class SpeculationEconomy {
 
     /**
      * Learns from a verified tree, once per sequence of the step: tokens that it promised and brought, and what it cost. The
-     * target's step counts with its measured time.
+     * target's step counts with what steps of its size cost by now: what disturbed this one would have disturbed a plain one
+     * too.
      *
      * @param spent measured seconds of drafting in this cycle
      */
@@ -293,7 +312,7 @@ public final class SpeculationEconomy {
             double ratio = (emitted - 1) / (promised - 1);
             correction = Math.max(0.3, Math.min(1.5, correction * (1 + RATE * (Math.min(2, ratio) - 1))));
         }
-        double seconds = spent + target.latest(Math.max(2, batch * (nodes + 1)));
+        double seconds = spent + target.counted(Math.max(Engine.MIN_ROWS, batch * (nodes + 1)));
         // Every sequence of a step has a share in whether the step as a whole was faster.
         double share = 1.0 / batch;
         Trial trial = trial(batch);
@@ -306,17 +325,20 @@ public final class SpeculationEconomy {
         }
     }
 
-    /** The mean over a batch is steadier than one sequence, and what a step of many loses is lost by all. */
     private boolean hasLost(Trial trial, int batch) {
         if (batch > 1) {
-            return trial.cycles >= TRIAL_OF_MANY && trial.won < 0;
+            return trial.cycles >= TRIAL_OF_MANY && trial.won < -plain(batch) * LASTING_PATIENCE;
         }
         return trial.won < -plain(1) * Math.max(LASTING_PATIENCE, PATIENCE * (1 - trial.cycles * (1 - KEEP)));
     }
 
-    /** Long enough that what was lost is a small share of the time until the next try; longer while tries fail one by one. */
-    private static void pause(Trial trial, double plain) {
-        double cycles = Math.max(SHORTEST_PAUSE, -trial.won / plain / LOSS_ALLOWED);
+    /**
+     * Long enough that what was lost is a small share of the time until the next try; longer while tries fail one by one. What
+     * was read for cycles that do not come is lost too.
+     */
+    private void pause(Trial trial, double plain) {
+        double cycles = Math.max(SHORTEST_PAUSE, (debt - trial.won) / plain / LOSS_ALLOWED);
+        debt = 0;
         trial.paused = (int) Math.min(LONGEST_PAUSE, trial.backOff * cycles);
         trial.backOff = Math.min(LONGEST_BACK_OFF, 2 * trial.backOff);
     }

@@ -45,6 +45,8 @@ public final class StepCosts {
     private final int measured;
     private double growth = 1;
     private double latest;
+    /** Whether the last step ran beside drafting. */
+    private boolean beside;
     /** Sequences that take turns in steps, 0 when all are in each. */
     private int turns;
     private long nanos;
@@ -99,10 +101,12 @@ public final class StepCosts {
     /** A step took so long beside drafting, which may have slowed it down: it counts, and teaches nothing. */
     public void tookBeside(int rows, long stepNanos) {
         surprise(at(rows), stepNanos);
+        beside = true;
     }
 
     /** A step of so many rows, all sequences' together, took so long in the present context. */
     public void took(int rows, long stepNanos) {
+        beside = false;
         int place = Arrays.binarySearch(base.rows(), rows);
         if (place < 0 && stepNanos > 0 && isFar(rows, -place - 1)) {
             nanos += stepNanos;
@@ -224,6 +228,14 @@ public final class StepCosts {
             most = Math.max(most, uncut[i]);
             seconds[i] = (most + least) / 2;
         }
+    }
+
+    /**
+     * Seconds that the last step of so many rows counts: what such a step costs by now, or its own where it ran beside
+     * drafting.
+     */
+    double counted(int rows) {
+        return beside ? latest(rows) : at(rows);
     }
 
     /** Seconds that the last step counts, a stall cut off; those of such a step where none has been measured yet. */

@@ -142,7 +142,9 @@ public final class StepResult {
         return logZ;
     }
 
-    /** {@code features [batch][rows][featureSize]}. */
+    /**
+     * {@code features [batch][rows][featureSize]}; a draft has those of the rows that were wanted, and nothing in the others.
+     */
     public FloatBuffer features() {
         return features;
     }

@@ -108,6 +108,36 @@ class SpeculationEconomyTest {
     }
 
     @Test
+    void pausesLongerForWhatWasReadInVain() {
+        assertThat(pauseAfterReading(0.05)).isGreaterThan(2 * pauseAfterReading(0));
+    }
+
+    private static int pauseAfterReading(double seconds) {
+        SpeculationEconomy economy = economy(FREE_ROWS);
+        economy.paysOff(seconds);
+        while (economy.draftsNow(1)) {
+            economy.learn(2, 1, 0.001, 8, 1);
+        }
+        int pause = 1;
+        while (!economy.draftsNow(1)) {
+            pause++;
+        }
+        return pause;
+    }
+
+    @Test
+    void doesNotBlameDraftingForAMachineThatIsDisturbed() {
+        StepCosts costs = new StepCosts(FREE_ROWS);
+        SpeculationEconomy economy = new SpeculationEconomy(costs, new StepCosts(CHEAP_DRAFT), List.of());
+        for (int step = 0; step < 12; step++) {
+            assertThat(economy.draftsNow(2)).isTrue();
+            costs.took(4, 14_000_000);
+            economy.learn(1.4, 1 + step % 2, 0.0005, 1, 2);
+            economy.learn(1.4, 1, 0.0005, 1, 2);
+        }
+    }
+
+    @Test
     void keepsDraftingWhileItPays() {
         SpeculationEconomy economy = economy(FREE_ROWS);
         for (int cycle = 0; cycle < 500; cycle++) {

@@ -254,13 +254,14 @@ public abstract class ToyEngine implements Engine {
         for (int b = 0; b < request.batch(); b++) {
             Row[] computed = compute(request, b);
             for (int t = 0; t < request.rows(); t++) {
-                writeFeature(result.features(), result.featureOffset(b, t), computed[t]);
+                writeFeature(result.features(), result.featureOffset(b, t), shape.readsFeatures() ? null : computed[t]);
             }
             for (int i = 0; i < request.outputs(); i++) {
                 int row = (int) request.outputRows().get(b * request.outputs() + i);
                 require(row >= 0 && row < request.rows(), () -> "output row " + row + " of " + request.rows());
                 require(request.outputs() < request.rows() || row == i, "all rows are wanted, but not in order");
                 lastOutputs[b * request.outputs() + i] = computed[row];
+                writeFeature(result.features(), result.featureOffset(b, row), computed[row]);
                 writeTop(result, b * request.outputs() + i, computed[row]);
             }
         }

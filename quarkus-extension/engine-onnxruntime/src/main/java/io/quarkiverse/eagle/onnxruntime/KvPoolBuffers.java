@@ -10,6 +10,7 @@ import ai.onnxruntime.OnnxJavaType;
 import ai.onnxruntime.OnnxTensor;
 import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
+import io.quarkiverse.eagle.engine.Engine;
 import io.quarkiverse.eagle.engine.StepRequest;
 
 /**
@@ -17,16 +18,21 @@ import io.quarkiverse.eagle.engine.StepRequest;
  * same tensors are a step's inputs and outputs, so that only new rows are written.
  * <p>
  * Attention reads every row of the layout, so the layout holds only as many rows as are in use (in steps of {@value #GRAIN});
- * it is spread out when a sequence outgrows it, and packed when for some time no step needed most of it. What other slots hold
- * beyond a packed layout is set aside until a step wants it.
+ * it is spread out when a sequence outgrows it, and packed when steps did not need most of it: at once where a prompt is read,
+ * after some steps of few rows, and more reluctantly where the long sequence came back soon after. What other slots hold beyond
+ * a packed layout is set aside until a step wants it.
  */
 final class KvPoolBuffers implements AutoCloseable {
 
     /** Rows that the layout grows by at least; a multiple keeps row sums in whole vector lanes. */
     private static final int GRAIN = 64;
 
-    /** Steps in succession that a layout with half as many rows again as they wanted is kept for. */
+    /**
+     * Least and most steps in succession that a layout with half as many rows again as they wanted is kept for. A step of many
+     * rows counts as so many steps of {@value Engine#MIN_ROWS}.
+     */
     static final int PATIENCE = 16;
+    private static final int MOST_PATIENCE = 16 * PATIENCE;
 
     private final OrtEnvironment environment;
     private final int slots;
@@ -45,6 +51,8 @@ final class KvPoolBuffers implements AutoCloseable {
     private int firstSlot = -1;
     private int batch;
     private int roomySteps;
+    private int patience = PATIENCE;
+    private int stepsSincePacked;
     private Map<String, OnnxTensor> past = new HashMap<>();
     private Map<String, OnnxTensor> present = new HashMap<>();
 
@@ -77,16 +85,19 @@ final class KvPoolBuffers implements AutoCloseable {
             needed = Math.max(needed, Math.max(reads(request, b), end(request, b)));
         }
         ensureRows(needed);
+        stepsSincePacked++;
         for (int b = 0; b < request.batch(); b++) {
             int slot = request.firstSlot() + b;
             bringBack(slot, Math.min(reads(request, b), used[slot]));
             used[slot] = end(request, b);
         }
         int wanted = wanted(needed);
-        roomySteps = wanted + wanted / 2 < rows ? roomySteps + 1 : 0;
-        if (roomySteps == PATIENCE) {
+        int steps = Math.max(1, request.batch() * request.rows() / Engine.MIN_ROWS);
+        roomySteps = wanted + wanted / 2 < rows ? roomySteps + steps : 0;
+        if (roomySteps >= patience) {
             pack(wanted);
             roomySteps = 0;
+            stepsSincePacked = 0;
         }
     }
 
@@ -121,7 +132,7 @@ final class KvPoolBuffers implements AutoCloseable {
             grow(wanted);
         } else {
             for (ByteBuffer pool : pools) {
-                spread(pool, pool, wanted);
+                move(pool, pool, wanted);
             }
         }
         rows = wanted;
@@ -142,11 +153,8 @@ final class KvPoolBuffers implements AutoCloseable {
             return;
         }
         releaseTensors();
-        int rowBytes = headDim * Float.BYTES;
         for (ByteBuffer pool : pools) {
-            for (int head = 1; head < slots * kvHeads; head++) {
-                pool.put(head * wanted * rowBytes, pool, head * rows * rowBytes, wanted * rowBytes);
-            }
+            move(pool, pool, wanted);
         }
         rows = wanted;
     }
@@ -168,6 +176,9 @@ final class KvPoolBuffers implements AutoCloseable {
         ByteBuffer[] kept = aside[slot];
         if (kept == null) {
             return;
+        }
+        if (count > 0) {
+            patience = stepsSincePacked < PATIENCE ? Math.min(MOST_PATIENCE, 2 * patience) : PATIENCE;
         }
         copyAside(slot, slot, count);
         aside[slot] = null;
@@ -193,7 +204,7 @@ final class KvPoolBuffers implements AutoCloseable {
             for (int i = 0; i < pools.length; i++) {
                 ByteBuffer larger = allocate();
                 if (pools[i] != null) {
-                    spread(pools[i], larger, wanted);
+                    move(pools[i], larger, wanted);
                 }
                 pools[i] = larger;
             }
@@ -213,11 +224,19 @@ final class KvPoolBuffers implements AutoCloseable {
         return ByteBuffer.allocateDirect((int) bytes).order(ByteOrder.nativeOrder());
     }
 
-    /** Copies every head's rows to where a layout of more rows wants them; the last head first, for it moves farthest. */
-    private void spread(ByteBuffer from, ByteBuffer to, int newRows) {
-        int rowBytes = headDim * Float.BYTES;
-        for (int head = slots * kvHeads - 1; head >= 0; head--) {
-            to.put(head * newRows * rowBytes, from, head * rows * rowBytes, rows * rowBytes);
+    /**
+     * Copies every head's rows that are of use to where a layout of another length wants them; in a longer one the last head
+     * moves first, for it moves farthest.
+     */
+    private void move(ByteBuffer from, ByteBuffer to, int newRows) {
+        int heads = slots * kvHeads;
+        for (int i = 0; i < heads; i++) {
+            int head = newRows > rows ? heads - 1 - i : i;
+            int slot = head / kvHeads;
+            if (aside[slot] == null) {
+                int rowBytes = headDim * Float.BYTES;
+                to.put(head * newRows * rowBytes, from, head * rows * rowBytes, used[slot] * rowBytes);
+            }
         }
     }
 

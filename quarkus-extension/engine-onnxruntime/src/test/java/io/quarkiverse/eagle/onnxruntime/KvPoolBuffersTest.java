@@ -91,6 +91,36 @@ class KvPoolBuffersTest {
         assertHolds(1, 1500);
     }
 
+    @Test
+    void isShortAtOnceForAPromptThatIsRead() {
+        fill(1, 1500);
+        step(pool, 0, 0, 2 * KvPoolBuffers.PATIENCE);
+        assertThat(pool.rows()).isLessThan(200);
+        step(pool, 1, 1500);
+        assertHolds(1, 1500);
+    }
+
+    @Test
+    void aLongSequenceThatDecodesBesideAPromptIsNotSetAsideAgainAndAgain() {
+        fill(1, 1500);
+        int packed = 0;
+        for (int chunk = 0; chunk < 20; chunk++) {
+            step(pool, 0, 0, 2 * KvPoolBuffers.PATIENCE);
+            packed += pool.rows() < 1500 ? 1 : 0;
+            step(pool, 1, 1500);
+            assertHolds(1, 1500);
+        }
+        assertThat(packed).isBetween(1, 3);
+        for (int chunk = 0; chunk < 20; chunk++) {
+            step(pool, 0, 0, 2 * KvPoolBuffers.PATIENCE);
+        }
+        assertThat(pool.rows()).as("when prompts alone are read").isLessThan(200);
+        step(pool, 1, 1500);
+        assertHolds(1, 1500);
+        step(pool, 0, 0, 2 * KvPoolBuffers.PATIENCE);
+        assertThat(pool.rows()).as("after the layout was short for long").isLessThan(200);
+    }
+
     /** Slot 0 goes on for so long that the layout follows. */
     private void shortSteps() {
         for (int i = 0; i < KvPoolBuffers.PATIENCE; i++) {
@@ -100,7 +130,11 @@ class KvPoolBuffersTest {
 
     /** The slot's window begins behind so many rows. */
     private static void step(KvPoolBuffers of, int slot, int start) {
-        REQUEST.begin(slot, 1, Engine.MIN_ROWS, 0, WINDOW, 1);
+        step(of, slot, start, Engine.MIN_ROWS);
+    }
+
+    private static void step(KvPoolBuffers of, int slot, int start, int rows) {
+        REQUEST.begin(slot, 1, rows, 0, Math.max(rows, WINDOW), 1);
         REQUEST.windowStart(0, start);
         of.prepare(REQUEST);
     }

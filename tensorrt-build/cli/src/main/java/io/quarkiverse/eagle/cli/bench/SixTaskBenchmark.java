@@ -24,8 +24,7 @@ import io.smallrye.mutiny.Uni;
 /**
  * Runs every prompt through every contender in turn, so that all of them meet the same state of the machine, and compares their
  * tokens with plain decoding's, where these are promised. The order rotates from prompt to prompt. With a concurrency above 1,
- * so many prompts of a task
- * run at once.
+ * so many prompts of a task run at once.
  */
 public final class SixTaskBenchmark {
 
@@ -71,8 +70,9 @@ public final class SixTaskBenchmark {
         warmUp(prompts.get(0));
         AtomicInteger done = new AtomicInteger();
         int first = 0;
+        int number = 0;
         for (List<BenchPrompt> group : groups(prompts)) {
-            runAtOnce(group, first, result -> progress.accept(done.incrementAndGet()));
+            runAtOnce(group, number++, first, result -> progress.accept(done.incrementAndGet()));
             first += group.size();
         }
         return report(prompts);
@@ -92,8 +92,11 @@ public final class SixTaskBenchmark {
         return groups;
     }
 
-    /** @param first the group's first prompt's number */
-    private void runAtOnce(List<BenchPrompt> group, int first, Consumer<GenerationResult> done) {
+    /**
+     * @param number the group's, which says who begins
+     * @param first the group's first prompt's number
+     */
+    private void runAtOnce(List<BenchPrompt> group, int number, int first, Consumer<GenerationResult> done) {
         List<List<ChatMessage>> chats = group.stream().map(prompt -> (List<ChatMessage>) new ArrayList<ChatMessage>()).toList();
         int turns = group.stream().mapToInt(prompt -> prompt.turns().size()).max().orElseThrow();
         for (int turn = 0; turn < turns; turn++) {
@@ -106,7 +109,7 @@ public final class SixTaskBenchmark {
             }
             Map<Contender, Answers> answers = new LinkedHashMap<>();
             for (int c = 0; c < contenders.size(); c++) {
-                Contender contender = contenders.get((c + first + turn) % contenders.size());
+                Contender contender = contenders.get((c + number + turn) % contenders.size());
                 answers.put(contender, ask(contender, asking, chats, first, turn, done));
             }
             List<String> plain = compare(answers);

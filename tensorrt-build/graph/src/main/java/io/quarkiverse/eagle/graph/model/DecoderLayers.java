@@ -22,17 +22,13 @@ final class DecoderLayers {
     private final KvPool pool;
     private final ResidualBasis basis;
     private final ElementType type;
-    private final Value positions;
+    private final StepInputs step;
     private final Value cos;
     private final Value sin;
     private final Value headsShape;
 
-    /**
-     * @param inputIds {@code [B, T]}
-     * @param positions {@code [B, T]}
-     */
     DecoderLayers(OnnxGraph graph, ModelConfig config, Checkpoint checkpoint, Weights weights, Projections projections,
-            KvPool pool, GraphOptions options, ResidualBasis basis, Value inputIds, Value positions) {
+            KvPool pool, GraphOptions options, ResidualBasis basis, StepInputs step) {
         this.graph = graph;
         this.config = config;
         this.checkpoint = checkpoint;
@@ -41,12 +37,12 @@ final class DecoderLayers {
         this.pool = pool;
         this.basis = basis;
         this.type = options.precision().activations();
-        this.positions = positions;
+        this.step = step;
         RotaryTable table = RotaryTable.of(config, options.poolRows());
         this.cos = weights.values("rotary_cos", type, table.cos(), table.rows(), table.columns());
         this.sin = weights.values("rotary_sin", type, table.sin(), table.rows(), table.columns());
         this.headsShape = graph.node("Concat",
-                List.of(graph.node("Shape", List.of(inputIds)),
+                List.of(graph.node("Shape", List.of(step.inputIds())),
                         graph.longs(config.heads() + 2L * config.kvHeads(), config.headDim())),
                 Attribute.of("axis", 0));
     }
@@ -58,18 +54,28 @@ final class DecoderLayers {
      * @param inputNorm false for the first layer of an EAGLE head, which reads its input as it is
      */
     Value layer(int layer, String prefix, Value x, boolean inputNorm) {
-        return layer(layer, prefix, x, inputNorm ? normalised(x, prefix + "input_layernorm.weight") : asItIs(x));
+        return layer(layer, prefix, x, input(prefix, x, inputNorm), false);
+    }
+
+    /** One layer, of the rows that are wanted: {@code [B · outputs, hidden]}; the others leave their keys and values. */
+    Value wantedOfLayer(int layer, String prefix, Value x, boolean inputNorm) {
+        return layer(layer, prefix, x, input(prefix, x, inputNorm), true);
+    }
+
+    private Input input(String prefix, Value x, boolean inputNorm) {
+        return inputNorm ? normalised(x, prefix + "input_layernorm.weight") : asItIs(x);
     }
 
     /**
-     * The layer of an EAGLE-3 head: {@code x + attention([norm(token); norm(x)])}, then {@code x + mlp(norm(x))}.
+     * The layer of an EAGLE-3 head: {@code x + attention([norm(token); norm(x)])}, then {@code x + mlp(norm(x))}; of the
+     * rows that are wanted, as {@link #wantedOfLayer}.
      *
      * @param prefix of the layer's tensors
      * @param x features, {@code [R, hidden]}
      * @param tokens rows of an embedding table, alike
      * @param table the basis of that table's rows
      */
-    Value layerBesideTokens(String prefix, Value x, Value tokens, ResidualBasis table) {
+    Value wantedOfLayerBesideTokens(String prefix, Value x, Value tokens, ResidualBasis table) {
         String tokenNorm = prefix + "input_layernorm.weight";
         String featureNorm = prefix + "hidden_norm.weight";
         int hidden = config.hidden();
@@ -79,7 +85,7 @@ final class DecoderLayers {
             Rows rows = Rows.of(checkpoint, tensor, count, 2 * hidden);
             return table.reading(rows.part(0, hidden), checkpoint, tokenNorm)
                     .beside(basis.reading(rows.part(hidden, hidden), checkpoint, featureNorm));
-        }));
+        }), true);
     }
 
     /** What projections read: rows, and the form in which a tensor of so many rows is for them. */
@@ -90,12 +96,14 @@ final class DecoderLayers {
         Rows of(String tensor, int count);
     }
 
-    private Value layer(int layer, String prefix, Value x, Input input) {
-        Value attended = add(x, attention(layer, prefix, input));
-        return add(attended, mlp(prefix, normalised(attended, prefix + "post_attention_layernorm.weight")));
+    private Value layer(int layer, String prefix, Value x, Input input, boolean wantedOnly) {
+        Value rows = wantedOnly ? step.wanted(graph, step.bySequence(graph, x, config.hidden()), config.hidden()) : x;
+        Projections ofRows = wantedOnly ? projections.forRows(rows) : projections;
+        Value attended = add(rows, attention(layer, prefix, input, ofRows, wantedOnly));
+        return add(attended, mlp(prefix, normalised(attended, prefix + "post_attention_layernorm.weight"), ofRows));
     }
 
-    private Value attention(int layer, String prefix, Input input) {
+    private Value attention(int layer, String prefix, Input input, Projections ofRows, boolean wantedOnly) {
         int heads = config.heads();
         int kvHeads = config.kvHeads();
         float[] valueUnits = valueUnits(prefix + "self_attn.v_proj", input.matrices());
@@ -104,15 +112,17 @@ final class DecoderLayers {
                 heads + 2 * kvHeads, config.headDim());
         Value byHead = graph.node("Transpose", List.of(byRow), Attribute.ofInts("perm", 0, 2, 1, 3));
         List<Value> rotatedAndValue = split(byHead, heads + kvHeads, kvHeads);
-        Value rotated = graph.node("RotaryEmbedding", List.of(rotatedAndValue.get(0), cos, sin, positions));
+        Value rotated = graph.node("RotaryEmbedding", List.of(rotatedAndValue.get(0), cos, sin, step.positionIds()));
         List<Value> queryAndKey = split(rotated, heads, kvHeads);
-        Value attended = pool.attend(layer, queryAndKey.get(0), queryAndKey.get(1), rotatedAndValue.get(1));
+        Value query = wantedOnly ? step.wantedByHead(graph, queryAndKey.get(0), heads) : queryAndKey.get(0);
+        Value attended = pool.attend(layer, query, queryAndKey.get(1), rotatedAndValue.get(1), wantedOnly);
         Value flat = graph.shaped(graph.node("Reshape", List.of(
                 graph.node("Transpose", List.of(attended), Attribute.ofInts("perm", 0, 2, 1, 3)),
-                graph.longs(-1, (long) heads * config.headDim()))), type, StepInputs.FLAT_ROWS, heads * config.headDim());
+                graph.longs(-1, (long) heads * config.headDim()))), type,
+                wantedOnly ? StepInputs.FLAT_OUTPUTS : StepInputs.FLAT_ROWS, heads * config.headDim());
         String output = prefix + "self_attn.o_proj.weight";
         Rows rows = Rows.of(checkpoint, output, config.hidden(), heads * config.headDim());
-        return projections.project(flat, output,
+        return ofRows.project(flat, output,
                 basis.writing(valueUnits == null ? rows : rows.scaled(null, byQueryHead(valueUnits))));
     }
 
@@ -186,16 +196,16 @@ final class DecoderLayers {
         return inverse;
     }
 
-    private Value mlp(String prefix, Input input) {
+    private Value mlp(String prefix, Input input, Projections ofRows) {
         int width = config.intermediate();
-        Value gateUp = projections.project(projections.prepare(input.rows()), prefix + "mlp.gate_up",
+        Value gateUp = ofRows.project(ofRows.prepare(input.rows()), prefix + "mlp.gate_up",
                 List.of(input.matrices().of(prefix + "mlp.gate_proj.weight", width),
                         input.matrices().of(prefix + "mlp.up_proj.weight", width)),
                 List.of());
         List<Value> parts = graph.nodes("Split", 2, List.of(gateUp, graph.longs(width, width)), Attribute.of("axis", 1));
         Value gate = parts.get(0);
         Value silu = graph.node("Mul", List.of(gate, graph.node("Sigmoid", List.of(gate))));
-        return projections.project(graph.node("Mul", List.of(silu, parts.get(1))), prefix + "mlp.down_proj.weight",
+        return ofRows.project(graph.node("Mul", List.of(silu, parts.get(1))), prefix + "mlp.down_proj.weight",
                 writing(prefix + "mlp.down_proj.weight", width));
     }
 

@@ -30,8 +30,8 @@ record Eagle3Body(Eagle3Head head, OutputProjection projection) implements HeadB
     }
 
     @Override
-    public Value outputs(Blocks blocks, Value tokens, ResidualBasis table, Value features) {
-        return blocks.decoder().layerBesideTokens(Eagle3Head.LAYER, features, tokens, table);
+    public Value wantedOutputs(Blocks blocks, Value tokens, ResidualBasis table, Value features) {
+        return blocks.decoder().wantedOfLayerBesideTokens(Eagle3Head.LAYER, features, tokens, table);
     }
 
     @Override

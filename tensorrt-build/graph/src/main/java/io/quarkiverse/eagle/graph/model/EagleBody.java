@@ -45,7 +45,7 @@ record EagleBody(EagleHead head, OutputProjection projection) implements HeadBod
     }
 
     @Override
-    public Value outputs(Blocks blocks, Value tokens, ResidualBasis table, Value features) {
+    public Value wantedOutputs(Blocks blocks, Value tokens, ResidualBasis table, Value features) {
         int hidden = head.config().hidden();
         Rows own = Rows.of(head.checkpoint(), "fc.weight", hidden, 2 * hidden);
         Rows fc = table.reading(own.part(0, hidden)).beside(own.part(hidden, hidden));
@@ -53,10 +53,15 @@ record EagleBody(EagleHead head, OutputProjection projection) implements HeadBod
         Projections projections = blocks.projections();
         Value x = projections.project(projections.prepare(both), "fc", List.of(fc),
                 head.fcBias() ? List.of(new Projections.Bias(head.checkpoint(), "fc.bias", hidden, null)) : List.of());
-        for (int layer = 0; layer < head.config().layers(); layer++) {
-            x = blocks.decoder().layer(layer, "layers." + layer + ".", x, layer > 0);
+        int last = head.config().layers() - 1;
+        for (int layer = 0; layer < last; layer++) {
+            x = blocks.decoder().layer(layer, prefix(layer), x, layer > 0);
         }
-        return x;
+        return blocks.decoder().wantedOfLayer(last, prefix(last), x, last > 0);
+    }
+
+    private static String prefix(int layer) {
+        return "layers." + layer + ".";
     }
 
     @Override

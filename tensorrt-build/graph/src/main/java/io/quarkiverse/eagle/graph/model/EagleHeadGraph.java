@@ -65,8 +65,7 @@ final class EagleHeadGraph {
             Value writeOffset = graph.input("write_offset", ElementType.INT64, "batch");
             ModelConfig config = head.config();
             KvPool pool = new KvPool(graph, options, config.heads(), config.kvHeads(), config.headDim(), config.layers(),
-                    step.inputIds(),
-                    step.windowStart(), step.windowMask(), null, writeOffset);
+                    step, null, writeOffset);
 
             Embedding table = shares ? Embedding.borrowed(graph, embedding, targetConfig, options)
                     : Embedding.write(graph, weights, targetConfig, target, options, new ResidualBasis.Own());
@@ -76,16 +75,14 @@ final class EagleHeadGraph {
             Projections projections = options.precision() == Precision.INT8 ? new Projections.Int8(graph, weights, flat)
                     : new Projections.Floating(graph, weights, type);
             DecoderLayers decoder = new DecoderLayers(graph, config, head.checkpoint(), weights, projections, pool,
-                    options, new ResidualBasis.Own(), step.inputIds(), step.positionIds());
+                    options, new ResidualBasis.Own(), step);
             HeadBody.Blocks blocks = new HeadBody.Blocks(graph, weights, projections, decoder);
-            Value x = body.outputs(blocks, embedded,
+            Value wanted = body.wantedOutputs(blocks, embedded,
                     shares ? TargetGraph.basis(targetConfig, options) : new ResidualBasis.Own(), flat);
-            Value last = step.bySequence(graph, x, hidden);
-            graph.output(graph.named("features_out", "Cast", List.of(last), Attribute.of("to", ElementType.FLOAT.number())),
-                    ElementType.FLOAT, "batch", "rows", hidden);
-
-            int topK = body.projection().writeBest(blocks, step,
-                    body.projected(blocks, step.wanted(graph, last, hidden)));
+            Value out = graph.node("Cast", List.of(wanted), Attribute.of("to", ElementType.FLOAT.number()));
+            graph.output(step.putBack(graph, "features_out", features, out, hidden), ElementType.FLOAT, "batch", "rows",
+                    hidden);
+            int topK = body.projection().writeBest(blocks, step, body.projected(blocks, wanted));
 
             graph.write(folder.resolve(FILE));
             if (projections instanceof Projections.Int8 int8) {

@@ -14,13 +14,14 @@ sealed interface HeadBody permits EagleBody, Eagle3Body {
     String kind();
 
     /**
-     * The head's outputs, which stand for features in the rows drafted next.
+     * The head's outputs of the wanted rows, which stand for features in the rows drafted next. Of the other rows the last
+     * layer computes keys and values alone, which is all that a prompt leaves behind.
      *
      * @param tokens rows of the embedding table
      * @param table the basis of that table's rows
      * @param features the target's, or outputs of this head
      */
-    Value outputs(Blocks blocks, Value tokens, ResidualBasis table, Value features);
+    Value wantedOutputs(Blocks blocks, Value tokens, ResidualBasis table, Value features);
 
     /** What the output projection reads of the outputs' wanted rows. */
     Value projected(Blocks blocks, Value wanted);

@@ -25,24 +25,24 @@ final class KvPool {
     private final Value keepIndices;
     private final Value writeAt;
     private final Value used;
-    private final Value mask;
+    private final StepInputs step;
+    /** Who sees what, of all rows and of the wanted ones; each made when it is first needed. */
+    private Value mask;
+    private Value wantedMask;
     private final OrderFreeAttention orderFree;
     private final int heads;
     private final Value functionalIndex;
     private final Value functionalInside;
 
     /**
-     * @param inputIds {@code [B, T]}
-     * @param windowStart {@code [B]}
-     * @param windowMask {@code [B, T, W]}
      * @param keepRows {@code [B, A]}, null for a draft
      * @param writeOffset {@code [B]}, null for a target
      */
-    KvPool(OnnxGraph graph, GraphOptions options, int heads, int kvHeads, int headDim, int layers, Value inputIds,
-            Value windowStart,
-            Value windowMask, Value keepRows, Value writeOffset) {
+    KvPool(OnnxGraph graph, GraphOptions options, int heads, int kvHeads, int headDim, int layers, StepInputs step,
+            Value keepRows, Value writeOffset) {
         this.graph = graph;
         this.options = options;
+        this.step = step;
         this.heads = heads;
         this.kvHeads = kvHeads;
         // A draft may round as it likes: what it proposes never changes what the target says.
@@ -55,15 +55,14 @@ final class KvPool {
             graph.input("past_k_" + layer, type, "batch", kvHeads, poolLength(), headDim);
             graph.input("past_v_" + layer, type, "batch", kvHeads, poolLength(), headDim);
         }
-        Value batch = dimension(inputIds, 0);
-        Value rows = dimension(inputIds, 1);
-        Value width = dimension(windowMask, 2);
+        Value windowStart = step.windowStart();
+        Value batch = dimension(step.inputIds(), 0);
+        Value rows = dimension(step.inputIds(), 1);
+        Value width = dimension(step.windowMask(), 2);
         this.writeAt = writeOffset == null ? windowStart : graph.node("Add", List.of(windowStart, writeOffset));
         this.keepIndices = keepRows == null ? null : keepIndices(keepRows, batch);
         Value poolRows = dimension(new Value("past_k_0"), 2);
         this.used = sliced ? used(windowStart, width, poolRows) : poolRows;
-        Value perHead = mask(windowStart, windowMask, batch, rows, width);
-        this.mask = orderFree == null ? perHead : OrderFreeAttention.grouped(graph, perHead, heads / kvHeads);
         if (options.update() == KvUpdate.FUNCTIONAL) {
             Value written = keepRows == null ? rows : graph.node("Add", List.of(rows, dimension(keepRows, 1)));
             Value relative = relative(writeAt, poolRows);
@@ -85,7 +84,7 @@ final class KvPool {
     }
 
     private Value dimension(Value value, int axis) {
-        return graph.node("Shape", List.of(value), Attribute.of("start", axis), Attribute.of("end", axis + 1));
+        return StepInputs.dimension(graph, value, axis);
     }
 
     private Value unsqueeze(Value value, long... axes) {
@@ -121,18 +120,37 @@ final class KvPool {
         return graph.node("Max", List.of(graph.node("Min", List.of(relative, last)), graph.scalar(0L)));
     }
 
-    /** Who sees what, over the rows in use: {@code [B, 1, T, used]}. */
-    private Value mask(Value windowStart, Value windowMask, Value batch, Value rows, Value width) {
-        Value relative = relative(windowStart, used);
+    private Value mask(boolean wantedOnly) {
+        if (wantedOnly) {
+            wantedMask = wantedMask == null ? mask(step.wanted(graph, inWindow())) : wantedMask;
+            return wantedMask;
+        }
+        if (mask == null) {
+            Value perHead = mask(inWindow());
+            mask = orderFree == null ? perHead : OrderFreeAttention.grouped(graph, perHead, heads / kvHeads);
+        }
+        return mask;
+    }
+
+    /** The window's mask in a type that can be gathered. */
+    private Value inWindow() {
+        return sliced ? graph.node("Cast", List.of(step.windowMask()), Attribute.of("to", ElementType.INT32.number()))
+                : step.windowMask();
+    }
+
+    /** Who sees what, over the rows in use: {@code [B, 1, rows, used]} from {@code [B, rows, W]}. */
+    private Value mask(Value windowMask) {
+        Value batch = dimension(windowMask, 0);
+        Value rows = dimension(windowMask, 1);
+        Value width = dimension(windowMask, 2);
+        Value relative = relative(step.windowStart(), used);
         Value isFinal = graph.node("Less", List.of(relative, graph.scalar(0L)));
         Value insideWindow = graph.node("Less", List.of(relative, width));
         Value index = graph.node("Expand", List.of(unsqueeze(clamp(relative, width), 1),
                 graph.node("Concat", List.of(batch, rows, used), Attribute.of("axis", 0))));
-        Value inWindow = sliced
-                ? graph.node("Cast", List.of(graph.node("GatherElements",
-                        List.of(graph.node("Cast", List.of(windowMask), Attribute.of("to", ElementType.INT32.number())), index),
-                        Attribute.of("axis", 2))), Attribute.of("to", ElementType.BOOL.number()))
-                : graph.node("GatherElements", List.of(windowMask, index), Attribute.of("axis", 2));
+        Value gathered = graph.node("GatherElements", List.of(windowMask, index), Attribute.of("axis", 2));
+        Value inWindow = sliced ? graph.node("Cast", List.of(gathered), Attribute.of("to", ElementType.BOOL.number()))
+                : gathered;
         Value visible = graph.node("Or",
                 List.of(unsqueeze(isFinal, 1), graph.node("And", List.of(inWindow, unsqueeze(insideWindow, 1)))));
         Value perHead = unsqueeze(visible, 1);
@@ -153,12 +171,14 @@ final class KvPool {
     /**
      * Puts a layer's new keys and values into its pool and attends.
      *
-     * @param query {@code [B, heads, T, head_dim]}, scaled by {@link #queryScale()}
+     * @param query of all rows, {@code [B, heads, T, head_dim]}, or of the wanted ones, {@code [B, heads, outputs, head_dim]};
+     *        scaled by {@link #queryScale()}
      * @param key {@code [B, kv_heads, T, head_dim]}
      * @param value alike
-     * @return {@code [B, heads, T, head_dim]}
+     * @return as {@code query}
      */
-    Value attend(int layer, Value query, Value key, Value value) {
+    Value attend(int layer, Value query, Value key, Value value, boolean wantedOnly) {
+        Value mask = mask(wantedOnly);
         Value keys = update("k_" + layer, key);
         Value values = update("v_" + layer, orderFree == null ? value : orderFree.integers(graph, value));
         if (orderFree != null) {

@@ -12,6 +12,8 @@ record StepInputs(Value inputIds, Value positionIds, Value windowStart, Value wi
 
     /** The dimension of values that have the rows of all sequences one after the other. */
     static final String FLAT_ROWS = "flat_rows";
+    /** The dimension of values that have the wanted rows of all sequences one after the other. */
+    static final String FLAT_OUTPUTS = "flat_outputs";
 
     static StepInputs declare(OnnxGraph graph) {
         return new StepInputs(graph.input("input_ids", ElementType.INT64, "batch", "rows"),
@@ -29,9 +31,39 @@ record StepInputs(Value inputIds, Value positionIds, Value windowStart, Value wi
 
     /** The rows whose logits are wanted, flat: {@code [B · outputs, width]}. */
     Value wanted(OnnxGraph graph, Value bySequence, int width) {
+        return graph.node("Reshape", List.of(wanted(graph, bySequence), graph.longs(-1, width)));
+    }
+
+    /** The rows whose logits are wanted, of {@code [B, T, …]}: {@code [B, outputs, …]}. */
+    Value wanted(OnnxGraph graph, Value bySequence) {
         Value indices = graph.node("Unsqueeze", List.of(outputRows, graph.longs(2)));
-        Value rows = graph.node("GatherND", List.of(bySequence, indices), Attribute.of("batch_dims", 1));
-        return graph.node("Reshape", List.of(rows, graph.longs(-1, width)));
+        return graph.node("GatherND", List.of(bySequence, indices), Attribute.of("batch_dims", 1));
+    }
+
+    /** The same rows of every head, of {@code [B, heads, T, width]}: {@code [B, heads, outputs, width]}. */
+    Value wantedByHead(OnnxGraph graph, Value byHead, int heads) {
+        Value ofAll = graph.node("Concat", List.of(dimension(graph, outputRows, 0), graph.longs(heads),
+                dimension(graph, outputRows, 1), graph.longs(1)), Attribute.of("axis", 0));
+        Value indices = graph.node("Expand",
+                List.of(graph.node("Unsqueeze", List.of(outputRows, graph.longs(1, 3))), ofAll));
+        return graph.node("GatherND", List.of(byHead, indices), Attribute.of("batch_dims", 2));
+    }
+
+    /**
+     * Puts the wanted rows, flat, back to their places in {@code [B, T, width]}; the others stay as they are.
+     *
+     * @param name of the result, which may be an output
+     */
+    Value putBack(OnnxGraph graph, String name, Value bySequence, Value wanted, int width) {
+        Value indices = graph.node("Expand", List.of(graph.node("Unsqueeze", List.of(outputRows, graph.longs(2))),
+                outputShape(graph, width)));
+        return graph.named(name, "ScatterElements", List.of(bySequence, indices, byOutput(graph, wanted, width)),
+                Attribute.of("axis", 1));
+    }
+
+    /** A dimension as a vector of one. */
+    static Value dimension(OnnxGraph graph, Value value, int axis) {
+        return graph.node("Shape", List.of(value), Attribute.of("start", axis), Attribute.of("end", axis + 1));
     }
 
     /** {@code [B · outputs, width]} to {@code [B, outputs, width]} in float32, under an output's name. */

@@ -57,14 +57,13 @@ final class TargetGraph {
             StepInputs step = StepInputs.declare(graph);
             Value keepRows = graph.input("keep_rows", ElementType.INT64, "batch", "keep");
             KvPool pool = new KvPool(graph, options, config.heads(), config.kvHeads(), config.headDim(), config.layers(),
-                    step.inputIds(),
-                    step.windowStart(), step.windowMask(), keepRows, null);
+                    step, keepRows, null);
 
             Embedding embedding = Embedding.write(graph, weights, config, checkpoint, options, basis);
             Value x = embedding.lookUp(graph, step.inputIds(), hidden, type);
             Projections projections = projections(graph, weights, x);
             DecoderLayers decoder = new DecoderLayers(graph, config, checkpoint, weights, projections, pool,
-                    options, basis, step.inputIds(), step.positionIds());
+                    options, basis, step);
             List<Value> streams = new ArrayList<>(List.of(x));
             for (int layer = 0; layer < config.layers(); layer++) {
                 x = decoder.layer(layer, "model.layers." + layer + ".", x, true);

@@ -109,7 +109,7 @@ class Eagle3GraphTest {
         void extend(int[] text, double[][] fused) {
             StepResult result = new StepResult(draft.shape(), LENGTH, LENGTH);
             StepRequest request = new StepRequest(draft.shape(), 1, LENGTH, LENGTH);
-            step(request, result, text, fused);
+            step(request, result, text, fused, LENGTH);
             double[][] outputs = reference.outputs(head, Arrays.copyOf(text, LENGTH), fused);
             double[][] logits = reference.logits(head, outputs);
             for (int t = 0; t < LENGTH; t++) {
@@ -117,8 +117,12 @@ class Eagle3GraphTest {
             }
         }
 
-        private void step(StepRequest request, StepResult result, int[] text, double[][] fused) {
-            request.begin(0, 1, LENGTH, 0, LENGTH, LENGTH);
+        /** @param outputs how many rows are wanted, the last ones */
+        private void step(StepRequest request, StepResult result, int[] text, double[][] fused, int outputs) {
+            request.begin(0, 1, LENGTH, 0, LENGTH, outputs);
+            for (int i = 0; i < outputs; i++) {
+                request.outputRow(0, i, LENGTH - outputs + i);
+            }
             for (int t = 0; t < LENGTH; t++) {
                 request.row(0, t, text[t], t);
                 request.feature(0, t, floats(fused[t]), 0);
@@ -129,11 +133,13 @@ class Eagle3GraphTest {
             Steps.await(draft.step(request, result));
         }
 
-        /** The head's own outputs go in, and siblings do not see each other. */
+        /** As drafters do: the prefix leaves its last row's output alone, the head's own outputs go in, siblings are hidden. */
         void growTwoLevels(int[] text, double[][] fused) {
             StepRequest request = new StepRequest(draft.shape(), 1, LENGTH, LENGTH);
             StepResult before = new StepResult(draft.shape(), LENGTH, LENGTH);
-            step(request, before, text, fused);
+            step(request, before, text, fused, 1);
+            double[][] known = reference.outputs(head, Arrays.copyOf(text, LENGTH), fused);
+            compare("the last row", known[LENGTH - 1], reference.logits(head, known)[LENGTH - 1], before, LENGTH - 1, 0);
             StepResult first = new StepResult(draft.shape(), LENGTH, LENGTH);
             level(request, 0);
             for (int t = 0; t < LEVEL; t++) {
@@ -184,17 +190,21 @@ class Eagle3GraphTest {
         }
 
         private void compare(String row, double[] output, double[] logits, StepResult result, int t) {
+            compare(row, output, logits, result, t, t);
+        }
+
+        private void compare(String row, double[] output, double[] logits, StepResult result, int t, int r) {
             assertThat(largestError(output, result.features(), result.featureOffset(0, t))).as(row + ": error of its output")
                     .isLessThan(tolerance);
             double logZ = Math.log(Arrays.stream(logits).map(Math::exp).sum());
             int[] tokens = head.draftTokens();
             double[] descending = Arrays.stream(logits).sorted().toArray();
             for (int i = 0; i < draft.shape().topK(); i++) {
-                int draftId = Arrays.binarySearch(tokens, result.topId(0, t, i));
-                assertThat(draftId).as(row + ": draft id of token " + result.topId(0, t, i)).isNotNegative();
-                assertThat(Math.abs(result.topLogit(0, t, i) - (logits[draftId] - logZ)))
+                int draftId = Arrays.binarySearch(tokens, result.topId(0, r, i));
+                assertThat(draftId).as(row + ": draft id of token " + result.topId(0, r, i)).isNotNegative();
+                assertThat(Math.abs(result.topLogit(0, r, i) - (logits[draftId] - logZ)))
                         .as(row + ", rank " + i + ": error of the token's log-probability").isLessThan(tolerance);
-                assertThat(Math.abs(result.topLogit(0, t, i) - (descending[logits.length - 1 - i] - logZ)))
+                assertThat(Math.abs(result.topLogit(0, r, i) - (descending[logits.length - 1 - i] - logZ)))
                         .as(row + ", rank " + i + ": error of the rank's log-probability").isLessThan(tolerance);
             }
         }
