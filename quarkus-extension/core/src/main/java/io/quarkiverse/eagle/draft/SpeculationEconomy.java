@@ -17,6 +17,8 @@ public final class SpeculationEconomy {
 
     /** Speculation must promise this much more than plain decoding: estimates have errors. */
     private static final double MARGIN = 1.03;
+    /** What a cycle of several sequences costs beside its steps, as longer layouts and rows of the longest tree only. */
+    private static final double MARGIN_OF_MANY = 1.06;
     /** How much one more cycle counts in running means. */
     private static final double RATE = 0.05;
     /**
@@ -26,8 +28,8 @@ public final class SpeculationEconomy {
      */
     private static final double PATIENCE = 2;
     private static final double LASTING_PATIENCE = 0.5;
-    /** Cycles of a batch before a try is judged: the mean over a batch is steadier than one sequence. */
-    private static final int TRIAL_OF_MANY = 4;
+    /** Trees of a batch before a try is judged: the mean over a batch is steadier than one sequence. */
+    private static final int TRIAL_OF_MANY = 8;
     /** Cycles over which gains and losses are remembered, as the share that one keeps of the next. */
     private static final double KEEP = 0.96;
     /** Least and most cycles without drafting after it did not pay, before it is tried again. */
@@ -35,7 +37,9 @@ public final class SpeculationEconomy {
     private static final int LONGEST_PAUSE = 4096;
     /** Share of the time that tries may cost: what one lost is paid back by a pause so long. */
     private static final double LOSS_ALLOWED = 0.01;
-    private static final int LONGEST_BACK_OFF = 4;
+    /** And the share that reading on may cost while drafting pauses. */
+    private static final double FOLLOWING_ALLOWED = 0.005;
+    private static final int LONGEST_BACK_OFF = 8;
     /** Cycles over which the reading of prompts is paid off. */
     private static final double PAY_OFF = 64;
     /** Sizes of batches that are told apart, the last one without an end. */
@@ -129,12 +133,12 @@ public final class SpeculationEconomy {
 
     /**
      * Whether the draft should go on reading what every sequence says: always while it drafts, and while it pauses as long as
-     * that costs no more than tries may.
+     * that costs little.
      *
      * @param rows that are read in one step for one sequence
      */
     boolean isWorthFollowing(int rows, int batch) {
-        return trial(batch).paused == 0 || batch * draft.at(rows) <= LOSS_ALLOWED * rows * plain(batch);
+        return trial(batch).paused == 0 || batch * draft.at(rows) <= FOLLOWING_ALLOWED * rows * plain(batch);
     }
 
     /**
@@ -316,7 +320,8 @@ public final class SpeculationEconomy {
         // Every sequence of a step has a share in whether the step as a whole was faster.
         double share = 1.0 / batch;
         Trial trial = trial(batch);
-        trial.won = trial.won * Math.pow(KEEP, share) + share * (emitted * plain(batch) - seconds);
+        double margin = batch > 1 ? MARGIN_OF_MANY : 1;
+        trial.won = trial.won * Math.pow(KEEP, share) + share * (emitted * plain(batch) - margin * seconds);
         trial.cycles += share;
         if (hasLost(trial, batch)) {
             pause(trial, plain(batch));
@@ -327,7 +332,7 @@ public final class SpeculationEconomy {
 
     private boolean hasLost(Trial trial, int batch) {
         if (batch > 1) {
-            return trial.cycles >= TRIAL_OF_MANY && trial.won < -plain(batch) * LASTING_PATIENCE;
+            return batch * trial.cycles >= TRIAL_OF_MANY && trial.won < -plain(batch) * LASTING_PATIENCE;
         }
         return trial.won < -plain(1) * Math.max(LASTING_PATIENCE, PATIENCE * (1 - trial.cycles * (1 - KEEP)));
     }
