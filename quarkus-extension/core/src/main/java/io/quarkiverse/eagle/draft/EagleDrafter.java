@@ -52,9 +52,7 @@ public final class EagleDrafter implements Drafter {
         private final int[] candidates;
         private boolean growing;
         private int nodes = 8;
-        private double promised;
-        private double spent;
-        private int batch;
+        private final StepShare share = new StepShare();
         private boolean drafted;
         private final ChosenPath chosen = new ChosenPath();
         private final LevelForecast forecast = new LevelForecast(DEEPEST - 1);
@@ -156,6 +154,10 @@ public final class EagleDrafter implements Drafter {
         int most = shape == null && sequences.size() > 1 ? chooseForAll(followed, sequences.size(), spent) : 0;
         for (Draftable sequence : followed) {
             select(sequence, sequences.size(), spent, most);
+        }
+        int largest = StepShare.largest(followed);
+        for (Draftable sequence : followed) {
+            slots[sequence.slot()].share.complete(sequences.size(), followed.size(), largest);
         }
     }
 
@@ -424,8 +426,7 @@ public final class EagleDrafter implements Drafter {
     /** @param most nodes of each sequence in a batch of several that adapts */
     private void select(Draftable sequence, int batch, double spent, int most) {
         Slot slot = slots[sequence.slot()];
-        slot.spent = spent;
-        slot.batch = batch;
+        slot.share.chose(0, spent);
         if (shape != null) {
             int wanted = sequence.budget() == null ? shape.size() : Math.min(shape.size(), sequence.budget().nodes());
             slot.tree.take(slot.candidates, Math.min(wanted, sequence.mostNodes()), sequence.tree());
@@ -434,11 +435,10 @@ public final class EagleDrafter implements Drafter {
         int nodes;
         if (sequence.budget() != null) {
             nodes = sequence.budget().nodes();
-            slot.promised = 0;
         } else {
             int count = slot.tree.rankedValues(ranked);
             nodes = batch == 1 ? economy.choose(ranked, count, batch, spent) : Math.min(most, count);
-            slot.promised = economy.promised(ranked, nodes);
+            slot.share.chose(economy.promised(ranked, nodes), spent);
             slot.nodes = nodes;
         }
         slot.tree.select(Math.min(nodes, sequence.mostNodes()), sequence.tree());
@@ -447,14 +447,14 @@ public final class EagleDrafter implements Drafter {
     /** Seconds that the last proposal's steps cost. */
     double spent(Draftable sequence) {
         Slot slot = slots[sequence.slot()];
-        return slot.drafted ? slot.spent : 0;
+        return slot.drafted ? slot.share.spent() : 0;
     }
 
     @Override
     public void verified(Draftable sequence, StepResult result, int b, int emitted) {
         Slot slot = slots[sequence.slot()];
         if (economy != null && slot.drafted && sequence.budget() == null) {
-            economy.learn(slot.promised, emitted, slot.spent, sequence.tree().size(), slot.batch);
+            economy.learn(slot.share, sequence.tree().size(), emitted);
         }
     }
 

@@ -37,9 +37,7 @@ abstract sealed class FeatureHeadDrafter implements Drafter permits MedusaDrafte
         boolean growing;
         private boolean known;
         private boolean drafted;
-        private double promised;
-        private double spent;
-        private int batch;
+        private final StepShare share = new StepShare();
         private int nodes = 8;
 
         Slot(int featureSize) {
@@ -168,7 +166,11 @@ abstract sealed class FeatureHeadDrafter implements Drafter permits MedusaDrafte
         }
         int most = economy.chooseForAll(sequences.size(), spent);
         for (Draftable sequence : ready) {
-            select(sequence, slot(sequence), sequences.size(), spent, most);
+            select(sequence, slot(sequence), spent, most);
+        }
+        int largest = StepShare.largest(ready);
+        for (Draftable sequence : ready) {
+            slot(sequence).share.complete(sequences.size(), ready.size(), largest);
         }
     }
 
@@ -212,16 +214,15 @@ abstract sealed class FeatureHeadDrafter implements Drafter permits MedusaDrafte
     }
 
     /** @param most nodes of each sequence that adapts */
-    private void select(Draftable sequence, Slot slot, int batch, double spent, int most) {
+    private void select(Draftable sequence, Slot slot, double spent, int most) {
         slot.drafted = true;
-        slot.spent = spent;
-        slot.batch = batch;
+        slot.share.chose(0, spent);
         int nodes;
         if (sequence.budget() != null) {
             nodes = sequence.budget().nodes();
         } else {
             nodes = Math.min(most, slot.tree.rankedValues(ranked));
-            slot.promised = economy.promised(ranked, nodes);
+            slot.share.chose(economy.promised(ranked, nodes), spent);
             slot.nodes = nodes;
         }
         slot.tree.select(Math.min(nodes, sequence.mostNodes()), sequence.tree());
@@ -231,7 +232,7 @@ abstract sealed class FeatureHeadDrafter implements Drafter permits MedusaDrafte
     public void verified(Draftable sequence, StepResult step, int b, int emitted) {
         Slot slot = slot(sequence);
         if (slot.drafted && sequence.budget() == null) {
-            economy.learn(slot.promised, emitted, slot.spent, sequence.tree().size(), slot.batch);
+            economy.learn(slot.share, sequence.tree().size(), emitted);
         }
     }
 

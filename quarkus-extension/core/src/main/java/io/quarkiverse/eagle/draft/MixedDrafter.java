@@ -85,9 +85,8 @@ public final class MixedDrafter implements Drafter {
         private int node;
         private boolean follows;
         private int alone;
-        private double promised;
         private double spent;
-        private int batch;
+        private final StepShare share = new StepShare();
     }
 
     /**
@@ -175,7 +174,7 @@ public final class MixedDrafter implements Drafter {
         double spent = 0;
         for (Draftable sequence : sequences) {
             Slot slot = slots[sequence.slot()];
-            merge(slot, sequences.size());
+            merge(slot);
             if (sequence.budget() == null) {
                 economy.offer(ranked, slot.merged.rank(ranked));
                 spent = Math.max(spent, slot.spent);
@@ -185,15 +184,18 @@ public final class MixedDrafter implements Drafter {
         for (Draftable sequence : sequences) {
             select(sequence, slots[sequence.slot()], most);
         }
+        int largest = StepShare.largest(sequences);
+        for (Draftable sequence : sequences) {
+            slots[sequence.slot()].share.complete(sequences.size(), sequences.size(), largest);
+        }
     }
 
-    private void merge(Slot slot, int batch) {
+    private void merge(Slot slot) {
         MergedTree merged = slot.merged;
         slot.node = DraftTree.ROOT;
         slot.follows = true;
         slot.alone = 0;
         slot.spent = eagle.spent(slot.head);
-        slot.batch = batch;
         merged.clear();
         DraftTree tree = slot.head.tree;
         for (int node = 0; node < tree.size(); node++) {
@@ -215,7 +217,7 @@ public final class MixedDrafter implements Drafter {
             nodes = sequence.budget().nodes();
         } else {
             nodes = Math.min(most, count);
-            slot.promised = economy.promised(ranked, nodes);
+            slot.share.chose(economy.promised(ranked, nodes), slot.spent);
         }
         slot.merged.select(Math.min(nodes, sequence.mostNodes()), sequence.tree());
     }
@@ -224,7 +226,7 @@ public final class MixedDrafter implements Drafter {
     public void verified(Draftable sequence, StepResult result, int b, int emitted) {
         Slot slot = slots[sequence.slot()];
         if (sequence.budget() == null) {
-            economy.learn(slot.promised, emitted, slot.spent, sequence.tree().size(), slot.batch);
+            economy.learn(slot.share, sequence.tree().size(), emitted);
         }
     }
 

@@ -36,8 +36,7 @@ public final class PromptLookupDrafter implements Drafter {
         /** Tokens of the chain that the target has confirmed; -1 when it has left the chain. */
         private int confirmed;
         private int nodes;
-        private double promised;
-        private int batch;
+        private final StepShare share = new StepShare();
     }
 
     /** @param economy decides how much of a proposal pays, for sequences whose budget is not fixed; its drafting is free */
@@ -86,7 +85,6 @@ public final class PromptLookupDrafter implements Drafter {
             slot.match = slot.history.longestMatch(LONGEST_MATCH);
             slot.chainLength = possible(slot.chain, slot.history.following(slot.chain), sequence.grammar());
             slot.confirmed = slot.chainLength == 0 ? -1 : 0;
-            slot.batch = sequences.size();
         }
         economy.beginChoice();
         for (Draftable sequence : sequences) {
@@ -99,6 +97,10 @@ public final class PromptLookupDrafter implements Drafter {
         int most = economy.chooseForAll(sequences.size(), 0);
         for (Draftable sequence : sequences) {
             propose(sequence, slots[sequence.slot()], most);
+        }
+        int largest = StepShare.largest(sequences);
+        for (Draftable sequence : sequences) {
+            slots[sequence.slot()].share.complete(sequences.size(), sequences.size(), largest);
         }
     }
 
@@ -125,7 +127,7 @@ public final class PromptLookupDrafter implements Drafter {
             slot.nodes = Math.min(count, budget.nodes());
         } else {
             slot.nodes = Math.min(most, count);
-            slot.promised = economy.promised(values, slot.nodes);
+            slot.share.chose(economy.promised(values, slot.nodes), 0);
         }
         slot.nodes = Math.min(slot.nodes, sequence.mostNodes());
         for (int i = 0; i < slot.nodes; i++) {
@@ -138,7 +140,7 @@ public final class PromptLookupDrafter implements Drafter {
     public void verified(Draftable sequence, StepResult result, int b, int emitted) {
         Slot slot = slots[sequence.slot()];
         if (sequence.budget() == null) {
-            economy.learn(slot.promised, emitted, 0, slot.nodes, slot.batch);
+            economy.learn(slot.share, slot.nodes, emitted);
         }
     }
 

@@ -17,8 +17,6 @@ public final class SpeculationEconomy {
 
     /** Speculation must promise this much more than plain decoding: estimates have errors. */
     private static final double MARGIN = 1.03;
-    /** What a cycle of several sequences costs beside its steps, as longer layouts and rows of the longest tree only. */
-    private static final double MARGIN_OF_MANY = 1.06;
     /** How much one more cycle counts in running means. */
     private static final double RATE = 0.05;
     /**
@@ -28,6 +26,8 @@ public final class SpeculationEconomy {
      */
     private static final double PATIENCE = 2;
     private static final double LASTING_PATIENCE = 0.5;
+    /** With several sequences, whose mean is steadier, and whose time it is that is lost. */
+    private static final double PATIENCE_OF_MANY = 1;
     /** Trees of a batch before a try is judged: the mean over a batch is steadier than one sequence. */
     private static final int TRIAL_OF_MANY = 8;
     /** Cycles over which gains and losses are remembered, as the share that one keeps of the next. */
@@ -39,7 +39,7 @@ public final class SpeculationEconomy {
     private static final double LOSS_ALLOWED = 0.01;
     /** And the share that reading on may cost while drafting pauses. */
     private static final double FOLLOWING_ALLOWED = 0.005;
-    private static final int LONGEST_BACK_OFF = 8;
+    private static final int LONGEST_BACK_OFF = 2;
     /** Cycles over which the reading of prompts is paid off. */
     private static final double PAY_OFF = 64;
     /** Sizes of batches that are told apart, the last one without an end. */
@@ -57,6 +57,7 @@ public final class SpeculationEconomy {
     private double second = 0.15;
     /** By the number of sequences that decode at once: 1, 2, 3 to 4, 5 to 8, and so on. */
     private final Trial[] trials = new Trial[SIZES];
+    private final StepShare alone = new StepShare();
     /** Chances of the ranked candidates to be accepted; and of these and the children that another level would bring. */
     private final double[] chances = new double[MOST_CANDIDATES];
     private final double[] merged = new double[MOST_CANDIDATES];
@@ -70,6 +71,7 @@ public final class SpeculationEconomy {
         /** Seconds that drafting has won against plain decoding lately, negative when it lost; and how long it was tried. */
         private double won;
         private double cycles;
+        private int trees;
         private int paused;
         private int backOff = 1;
     }
@@ -124,6 +126,7 @@ public final class SpeculationEconomy {
             trial.paused--;
             if (trial.paused == 0) {
                 trial.cycles = 0;
+                trial.trees = 0;
                 trial.won = 0;
             }
             return false;
@@ -312,29 +315,43 @@ public final class SpeculationEconomy {
      * @param spent measured seconds of drafting in this cycle
      */
     public void learn(double promised, int emitted, double spent, int nodes, int batch) {
-        if (nodes > 0 && promised > 1) {
-            double ratio = (emitted - 1) / (promised - 1);
+        alone.chose(promised, spent);
+        alone.complete(batch, batch, nodes);
+        learn(alone, nodes, emitted);
+    }
+
+    /**
+     * Learns from a verified tree as {@link #learn(double, int, double, int, int)}. All sequences of the step pay for the
+     * largest tree and for the drafting, also those that had no tree and got one token; those that had one account for it.
+     */
+    void learn(StepShare step, int nodes, int emitted) {
+        if (nodes > 0 && step.promised() > 1) {
+            double ratio = (emitted - 1) / (step.promised() - 1);
             correction = Math.max(0.3, Math.min(1.5, correction * (1 + RATE * (Math.min(2, ratio) - 1))));
         }
-        double seconds = spent + target.counted(Math.max(Engine.MIN_ROWS, batch * (nodes + 1)));
-        // Every sequence of a step has a share in whether the step as a whole was faster.
-        double share = 1.0 / batch;
+        int batch = step.batch();
+        double seconds = step.spent() + target.counted(Math.max(Engine.MIN_ROWS, batch * (step.largest() + 1)));
+        double share = 1.0 / step.trees();
+        double plain = plain(batch);
+        double ofOthers = (batch - step.trees()) * plain / batch;
+        double margin = batch > 1 ? MARGIN : 1;
         Trial trial = trial(batch);
-        double margin = batch > 1 ? MARGIN_OF_MANY : 1;
-        trial.won = trial.won * Math.pow(KEEP, share) + share * (emitted * plain(batch) - margin * seconds);
+        trial.won = trial.won * Math.pow(KEEP, share) + emitted * plain / batch
+                + share * (ofOthers - margin * seconds);
         trial.cycles += share;
+        trial.trees++;
         if (hasLost(trial, batch)) {
-            pause(trial, plain(batch));
+            pause(trial, plain);
         } else if (trial.cycles >= 1 / (1 - KEEP)) {
             trial.backOff = 1;
         }
     }
 
     private boolean hasLost(Trial trial, int batch) {
-        if (batch > 1) {
-            return batch * trial.cycles >= TRIAL_OF_MANY && trial.won < -plain(batch) * LASTING_PATIENCE;
-        }
-        return trial.won < -plain(1) * Math.max(LASTING_PATIENCE, PATIENCE * (1 - trial.cycles * (1 - KEEP)));
+        boolean early = batch > 1 && (trial.trees < TRIAL_OF_MANY || trial.cycles < 1);
+        double first = batch > 1 ? PATIENCE_OF_MANY : PATIENCE;
+        double patience = Math.max(LASTING_PATIENCE, first * (1 - trial.cycles * (1 - KEEP)));
+        return !early && trial.won < -plain(batch) * patience;
     }
 
     /**

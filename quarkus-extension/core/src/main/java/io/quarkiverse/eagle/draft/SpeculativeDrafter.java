@@ -55,9 +55,7 @@ public final class SpeculativeDrafter implements Drafter {
         private final float[] chances = new float[LONGEST_CHAIN];
         private int chainLength;
         private boolean growing;
-        private double promised;
-        private double spent;
-        private int batch;
+        private final StepShare share = new StepShare();
 
         Slot(int capacity) {
             this.held = new int[capacity];
@@ -121,6 +119,10 @@ public final class SpeculativeDrafter implements Drafter {
         }
         for (Draftable sequence : sequences) {
             select(sequence, slots[sequence.slot()], sequences.size(), spent);
+        }
+        int largest = StepShare.largest(sequences);
+        for (Draftable sequence : sequences) {
+            slots[sequence.slot()].share.complete(sequences.size(), sequences.size(), largest);
         }
     }
 
@@ -269,12 +271,11 @@ public final class SpeculativeDrafter implements Drafter {
     }
 
     private void select(Draftable sequence, Slot slot, int batch, double spent) {
-        slot.spent = spent;
-        slot.batch = batch;
+        slot.share.chose(0, spent);
         int nodes = slot.chainLength;
         if (sequence.budget() == null) {
             nodes = economy.choose(slot.chances, slot.chainLength, batch, spent);
-            slot.promised = economy.promised(slot.chances, nodes);
+            slot.share.chose(economy.promised(slot.chances, nodes), spent);
         } else {
             nodes = Math.min(nodes, sequence.budget().nodes());
         }
@@ -288,7 +289,7 @@ public final class SpeculativeDrafter implements Drafter {
     public void verified(Draftable sequence, StepResult step, int b, int emitted) {
         Slot slot = slots[sequence.slot()];
         if (slot.chainLength > 0 && sequence.budget() == null) {
-            economy.learn(slot.promised, emitted, slot.spent, sequence.tree().size(), slot.batch);
+            economy.learn(slot.share, sequence.tree().size(), emitted);
         }
         if (slot.chainLength > 0 && sequence.acceptance() == Acceptance.REJECTION) {
             // The last token is the target's own, but for an accepted one that ends the answer: that it counts as rejected is

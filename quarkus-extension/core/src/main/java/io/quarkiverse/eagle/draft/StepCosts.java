@@ -22,6 +22,7 @@ public final class StepCosts {
     /** Share of a correction that sizes far from the step's get. */
     private static final double COMMON = 0.5;
     private static final int TABULATED_ROWS = 1024;
+    private static final int FIRST_TABLE = 64;
     /** A step whose rows are so many times those of its neighbours, or the neighbours' so many times its own, is a new size. */
     private static final double FAR = 1.4;
     /** Steps near a new size that may have been disturbed when it was first met: one that is faster is believed at once. */
@@ -38,8 +39,8 @@ public final class StepCosts {
     /** Steps of each size for which it still counts as new. */
     private int[] fresh;
     /** Estimates by number of rows, each valid while its stamp is the number of corrections. */
-    private final double[] table = new double[TABULATED_ROWS];
-    private final int[] stamps = new int[TABULATED_ROWS];
+    private double[] table = new double[FIRST_TABLE];
+    private int[] stamps = new int[FIRST_TABLE];
     private int corrections = 1;
     /** The largest size that was measured, not learned; beyond it live steps add sizes. */
     private final int measured;
@@ -63,8 +64,13 @@ public final class StepCosts {
 
     /** Estimated seconds of a step in the context of the steps that are next. */
     public double at(int rows) {
-        if (rows >= table.length) {
+        if (rows >= TABULATED_ROWS) {
             return growth * corrected.at(rows);
+        }
+        if (rows >= table.length) {
+            int larger = Math.max(rows + 1, 2 * table.length);
+            table = Arrays.copyOf(table, larger);
+            stamps = Arrays.copyOf(stamps, larger);
         }
         if (stamps[rows] != corrections) {
             table[rows] = corrected.at(rows);

@@ -14,11 +14,14 @@ import io.quarkiverse.eagle.grammar.GrammarState;
  */
 public final class DynamicDraftTree {
 
-    private int[] tokens = new int[1024];
-    private int[] parents = new int[1024];
-    private int[] depths = new int[1024];
-    private float[] values = new float[1024];
-    private int[] places = new int[1024];
+    /** Candidates that a tree has room for at first. */
+    private static final int FIRST_ROOM = 128;
+
+    private int[] tokens = new int[FIRST_ROOM];
+    private int[] parents = new int[FIRST_ROOM];
+    private int[] depths = new int[FIRST_ROOM];
+    private float[] values = new float[FIRST_ROOM];
+    private int[] places = new int[FIRST_ROOM];
     private int size;
     private int levelStart;
     private int depth;
@@ -26,8 +29,8 @@ public final class DynamicDraftTree {
     private final int[] frontier = new int[DraftTree.MAX_NODES];
     private int frontierSize;
 
-    private long[] order = new long[1024];
-    private int[] nodeOfCandidate = new int[1024];
+    private long[] order = new long[FIRST_ROOM];
+    private int[] nodeOfCandidate = new int[FIRST_ROOM];
 
     /** Where the answer stands before the tree, null without a grammar; and behind each candidate. */
     private GrammarState root;

@@ -201,6 +201,9 @@ final class ScheduleRun {
     }
 
     private TreeBudget anyBudget() {
+        if (brief && !chance(8)) {
+            return new TreeBudget(between(1, 12), between(1, 4), between(1, 4));
+        }
         return chance(6) ? TreeBudget.PAPER : new TreeBudget(between(1, 60), between(1, 10), between(1, 8));
     }
 

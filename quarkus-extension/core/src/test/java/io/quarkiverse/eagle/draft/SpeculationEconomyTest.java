@@ -138,6 +138,41 @@ class SpeculationEconomyTest {
     }
 
     @Test
+    void countsWhatSequencesWithoutATreePayForThoseThatHaveOne() {
+        SpeculationEconomy economy = economy(DEAR_ROWS);
+        StepShare share = new StepShare();
+        share.chose(1.9, 0.0005);
+        share.complete(4, 1, 1);
+        int cycles = 0;
+        // The one that has a tree gets two tokens each time, which is less than what the others' rows cost.
+        while (economy.draftsNow(4)) {
+            economy.learn(share, 1, 2);
+            assertThat(++cycles).isLessThan(20);
+        }
+    }
+
+    @Test
+    void theLargestTreeOfAStepIsPaidByAll() {
+        assertThat(cyclesUntilPaused(8)).isLessThan(10);
+        assertThat(cyclesUntilPaused(0)).isEqualTo(50);
+    }
+
+    /** Of two sequences one gets one token more in every cycle. */
+    private static int cyclesUntilPaused(int largest) {
+        SpeculationEconomy economy = economy(new CostCurve(ROWS, new double[] { 0.01, 0.012, 0.016, 0.024, 0.04, 0.07 }));
+        StepShare share = new StepShare();
+        share.chose(1.5, 0.0005);
+        share.complete(2, 2, largest);
+        int cycles = 0;
+        while (cycles < 50 && economy.draftsNow(2)) {
+            economy.learn(share, 0, 2);
+            economy.learn(share, 0, 1);
+            cycles++;
+        }
+        return cycles;
+    }
+
+    @Test
     void keepsDraftingWhileItPays() {
         SpeculationEconomy economy = economy(FREE_ROWS);
         for (int cycle = 0; cycle < 500; cycle++) {

@@ -249,6 +249,9 @@ public abstract class ToyEngine implements Engine {
         require(request.shape() == shape && result.shape() == shape, "buffers of another engine");
         require(request.batch() * request.rows() >= MIN_ROWS, "a step of a lone row");
         result.begin(request.batch(), request.rows(), request.outputs());
+        if (bringsLogits()) {
+            result.bringAllLogits();
+        }
         lastOutputs = new Row[request.batch() * request.outputs()];
         last = result;
         for (int b = 0; b < request.batch(); b++) {
@@ -262,15 +265,17 @@ public abstract class ToyEngine implements Engine {
                 require(request.outputs() < request.rows() || row == i, "all rows are wanted, but not in order");
                 lastOutputs[b * request.outputs() + i] = computed[row];
                 writeFeature(result.features(), result.featureOffset(b, row), computed[row]);
-                writeTop(result, b * request.outputs() + i, computed[row]);
+                float[] logits = outputsOf(computed[row]);
+                writeTop(result, b * request.outputs() + i, logits);
+                if (bringsLogits()) {
+                    writeLogits(result.logits(), (b * request.outputs() + i) * shape.vocabulary(), logits);
+                }
             }
         }
-        if (bringsLogits()) {
-            result.bringAllLogits();
-            for (int output = 0; output < lastOutputs.length; output++) {
-                writeLogits(result.logits(), output * shape.vocabulary(), lastOutputs[output]);
-            }
-        }
+    }
+
+    private float[] outputsOf(Row row) {
+        return row == null ? null : outputs(row);
     }
 
     /** Computes one sequence's rows and writes its window to the pool; padding that sees no prefix is null. */
@@ -360,20 +365,19 @@ public abstract class ToyEngine implements Engine {
         return request.inputIds().get(index) == 0 && request.positionIds().get(index) == 0;
     }
 
-    private void writeTop(StepResult result, int output, Row row) {
-        float[] logits = row == null ? null : outputs(row);
-        int[] order = row == null ? null : ToyLanguage.descending(logits);
+    /** @param logits null where they are poison */
+    private void writeTop(StepResult result, int output, float[] logits) {
+        int[] order = logits == null ? null : ToyLanguage.descending(logits);
         for (int i = 0; i < shape.topK(); i++) {
-            result.topIds().put(output * shape.topK() + i, row == null ? POISON : order[i]);
-            result.topLogits().put(output * shape.topK() + i, row == null ? Float.NaN : logits[order[i]]);
+            result.topIds().put(output * shape.topK() + i, logits == null ? POISON : order[i]);
+            result.topLogits().put(output * shape.topK() + i, logits == null ? Float.NaN : logits[order[i]]);
         }
-        result.logZ().put(output, row == null ? Float.NaN : (float) ToyLanguage.logZ(logits));
+        result.logZ().put(output, logits == null ? Float.NaN : (float) ToyLanguage.logZ(logits));
     }
 
-    private void writeLogits(FloatBuffer into, int offset, Row row) {
-        float[] logits = row == null ? null : outputs(row);
+    private void writeLogits(FloatBuffer into, int offset, float[] logits) {
         for (int token = 0; token < shape.vocabulary(); token++) {
-            into.put(offset + token, row == null ? Float.NaN : logits[token]);
+            into.put(offset + token, logits == null ? Float.NaN : logits[token]);
         }
     }
 
@@ -413,7 +417,7 @@ public abstract class ToyEngine implements Engine {
         }
         fetches.incrementAndGet();
         FloatBuffer logits = result.bringLogits(b, r);
-        writeLogits(logits, result.logitsOffset(b, r), lastOutputs[b * result.outputs() + r]);
+        writeLogits(logits, result.logitsOffset(b, r), outputsOf(lastOutputs[b * result.outputs() + r]));
         return CompletableFuture.completedFuture(result);
     }
 
