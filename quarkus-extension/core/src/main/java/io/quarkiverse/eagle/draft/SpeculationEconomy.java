@@ -39,7 +39,10 @@ public final class SpeculationEconomy {
     private static final double LOSS_ALLOWED = 0.01;
     /** And the share that reading on may cost while drafting pauses. */
     private static final double FOLLOWING_ALLOWED = 0.005;
-    private static final int LONGEST_BACK_OFF = 2;
+    /** How many times longer pauses may become while tries fail: the more sequences, the less can be won by another one. */
+    private static final int BACK_OFF = 4;
+    private static final int BACK_OFF_PER_SEQUENCE = 2;
+    private static final int LONGEST_BACK_OFF = 16;
     /** Cycles over which the reading of prompts is paid off. */
     private static final double PAY_OFF = 64;
     /** Sizes of batches that are told apart, the last one without an end. */
@@ -341,7 +344,7 @@ public final class SpeculationEconomy {
         trial.cycles += share;
         trial.trees++;
         if (hasLost(trial, batch)) {
-            pause(trial, plain);
+            pause(trial, batch);
         } else if (trial.cycles >= 1 / (1 - KEEP)) {
             trial.backOff = 1;
         }
@@ -358,10 +361,11 @@ public final class SpeculationEconomy {
      * Long enough that what was lost is a small share of the time until the next try; longer while tries fail one by one. What
      * was read for cycles that do not come is lost too.
      */
-    private void pause(Trial trial, double plain) {
-        double cycles = Math.max(SHORTEST_PAUSE, (debt - trial.won) / plain / LOSS_ALLOWED);
+    private void pause(Trial trial, int batch) {
+        double cycles = Math.max(SHORTEST_PAUSE, (debt - trial.won) / plain(batch) / LOSS_ALLOWED);
         debt = 0;
         trial.paused = (int) Math.min(LONGEST_PAUSE, trial.backOff * cycles);
-        trial.backOff = Math.min(LONGEST_BACK_OFF, 2 * trial.backOff);
+        int longest = Math.max(BACK_OFF, Math.min(LONGEST_BACK_OFF, BACK_OFF_PER_SEQUENCE * batch));
+        trial.backOff = Math.min(longest, 2 * trial.backOff);
     }
 }
