@@ -7,11 +7,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
@@ -33,6 +35,8 @@ class ConcurrencyReportTest {
     private static final int[] STREAMS = { 1, 2, 4, 8 };
     private static final int MOST = 8;
     private static final int ROUNDS = Integer.getInteger("eagle.measure.rounds", 6);
+    /** Questions that a stream asks one after the other. */
+    private static final int IN_A_ROW = 3;
     private static final int TOKENS = Integer.getInteger("eagle.measure.tokens", 96);
     private static final List<String> QUESTIONS = List.of("What is a comet?", "Why do cats purr?", "How is glass made?",
             "Explain gravity to a child.", "Write a loop in Python.", "How do bees find flowers?",
@@ -71,11 +75,11 @@ class ConcurrencyReportTest {
         Map<String, Sum> sums = new LinkedHashMap<>();
         try (SpeculativeModel model = ShippedModel.open(MOST, MOST, true)) {
             for (Way way : Way.values()) {
-                ask(model, way, MOST, 0, new Sum(), new ArrayList<>()); // warms up
+                ask(model, way, MOST, 0, new Sum(), new HashMap<>()); // warms up
             }
             for (int round = 0; round < ROUNDS; round++) {
                 for (int streams : STREAMS) {
-                    List<int[]> answers = new ArrayList<>();
+                    Map<String, int[]> answers = new HashMap<>();
                     for (int i = 0; i < Way.values().length; i++) {
                         Way way = Way.values()[(round + i) % Way.values().length];
                         ask(model, way, streams, round, sums.computeIfAbsent(row(streams, way), row -> new Sum()), answers);
@@ -92,40 +96,45 @@ class ConcurrencyReportTest {
         return streams + " | " + way.title;
     }
 
-    /** @param answers of the way that came first, whose tokens all others must have; filled by it */
-    private static void ask(SpeculativeModel model, Way way, int streams, int round, Sum sum, List<int[]> answers) {
+    /** @param answers of the ways that came before, by question: all have the same tokens; filled by those that are first */
+    private static void ask(SpeculativeModel model, Way way, int streams, int round, Sum sum, Map<String, int[]> answers) {
         long start = System.nanoTime();
-        List<TimedAnswer> timed = new ArrayList<>();
-        List<CompletableFuture<TimedAnswer>> running = new ArrayList<>();
+        Map<String, TimedAnswer> timed = new ConcurrentHashMap<>();
+        List<CompletableFuture<Void>> running = new ArrayList<>();
         for (int i = 0; i < streams; i++) {
-            CompletableFuture<TimedAnswer> answer = TimedAnswer.ask(model, GenerationRequest.chat(question(round, i))
-                    .with(GenerationOptions.defaults().withMaxTokens(TOKENS).withDrafter(way.drafter)));
-            running.add(answer);
+            CompletableFuture<Void> stream = CompletableFuture.completedFuture(null);
+            // With another question behind each answer, as long as there are streams they are all busy.
+            for (int k = 0; k < (way.atOnce ? IN_A_ROW : 1); k++) {
+                String question = question(round, i + k * streams);
+                stream = stream.thenCompose(before -> TimedAnswer.ask(model, GenerationRequest.chat(question)
+                        .with(GenerationOptions.defaults().withMaxTokens(TOKENS).withDrafter(way.drafter))))
+                        .thenAccept(answer -> timed.put(question, answer));
+            }
+            running.add(stream);
             if (!way.atOnce) {
-                answer.join();
+                stream.join();
             }
         }
-        running.forEach(answer -> timed.add(answer.join()));
+        running.forEach(CompletableFuture::join);
         double seconds = (System.nanoTime() - start) / 1e9;
-        boolean first = answers.isEmpty();
-        for (int i = 0; i < streams; i++) {
-            TimedAnswer answer = timed.get(i);
-            if (first) {
-                answers.add(answer.result().tokenIds());
-            }
-            assertThat(answer.result().tokenIds()).as(way.title + ": " + question(round, i)).isEqualTo(answers.get(i));
-            sum.tokens += answer.result().completionTokens();
+        timed.forEach((question, answer) -> {
+            assertThat(answer.result().tokenIds()).as(way.title + ": " + question)
+                    .isEqualTo(answers.computeIfAbsent(question, first -> answer.result().tokenIds()));
             sum.firsts.add(1e3 * answer.firstSeconds());
             sum.rates.add(answer.result().tokensPerSecond());
             sum.whole.add(answer.seconds());
-        }
+        });
+        int tokens = timed.values().stream().mapToInt(answer -> answer.result().completionTokens()).sum();
+        sum.tokens += tokens;
         sum.seconds += seconds;
-        sum.rounds.add(seconds / timed.stream().mapToInt(answer -> answer.result().completionTokens()).sum());
+        sum.rounds.add(seconds / tokens);
     }
 
     /** Every round begins with another question. */
     private static String question(int round, int stream) {
-        return QUESTIONS.get((round + stream) % QUESTIONS.size());
+        int number = (round + stream) % QUESTIONS.size();
+        int again = stream / QUESTIONS.size();
+        return QUESTIONS.get(number) + " Answer shortly.".repeat(again);
     }
 
     private static String page(Map<String, Sum> sums) throws IOException {
@@ -137,7 +146,7 @@ class ConcurrencyReportTest {
         StringBuilder page = new StringBuilder("# Streams at once, measured\n\nGenerated by\n`").append(COMMAND)
                 .append("`;\nchange the test, not this page. The default model with ").append(MOST)
                 .append(" slots, ").append(ROUNDS).append(" rounds of all rows in turns, at most ").append(TOKENS)
-                .append(" tokens an answer, greedy;\nevery answer had the same tokens in every way. A stream's own tokens/s counts")
+                .append(" tokens an answer, greedy, three questions a stream one after the other;\nevery answer had the same tokens in every way. A stream's own tokens/s counts")
                 .append(" from its first token on; a whole answer counts from the\nrequest. One at a time, the next is asked when")
                 .append(" the one before is answered. Every round begins with another question;\nagainst plain decoding at once")
                 .append(" stands the median of the rounds' ratios of tokens/s, and their quartiles.\n\nCPU: ").append(cpu)
