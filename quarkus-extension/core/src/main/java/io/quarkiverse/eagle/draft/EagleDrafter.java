@@ -155,10 +155,7 @@ public final class EagleDrafter implements Drafter {
         for (Draftable sequence : followed) {
             select(sequence, sequences.size(), spent, most);
         }
-        int largest = StepShare.largest(followed);
-        for (Draftable sequence : followed) {
-            slots[sequence.slot()].share.complete(sequences.size(), followed.size(), largest);
-        }
+        StepShare.complete(followed, sequences.size(), sequence -> slots[sequence.slot()].share);
     }
 
     private int chooseForAll(List<? extends Draftable> sequences, int batch, double spent) {

@@ -168,10 +168,7 @@ abstract sealed class FeatureHeadDrafter implements Drafter permits MedusaDrafte
         for (Draftable sequence : ready) {
             select(sequence, slot(sequence), spent, most);
         }
-        int largest = StepShare.largest(ready);
-        for (Draftable sequence : ready) {
-            slot(sequence).share.complete(sequences.size(), ready.size(), largest);
-        }
+        StepShare.complete(ready, sequences.size(), sequence -> slot(sequence).share);
     }
 
     /**

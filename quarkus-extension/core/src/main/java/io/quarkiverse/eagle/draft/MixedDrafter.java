@@ -184,10 +184,7 @@ public final class MixedDrafter implements Drafter {
         for (Draftable sequence : sequences) {
             select(sequence, slots[sequence.slot()], most);
         }
-        int largest = StepShare.largest(sequences);
-        for (Draftable sequence : sequences) {
-            slots[sequence.slot()].share.complete(sequences.size(), sequences.size(), largest);
-        }
+        StepShare.complete(sequences, sequences.size(), sequence -> slots[sequence.slot()].share);
     }
 
     private void merge(Slot slot) {

@@ -98,10 +98,7 @@ public final class PromptLookupDrafter implements Drafter {
         for (Draftable sequence : sequences) {
             propose(sequence, slots[sequence.slot()], most);
         }
-        int largest = StepShare.largest(sequences);
-        for (Draftable sequence : sequences) {
-            slots[sequence.slot()].share.complete(sequences.size(), sequences.size(), largest);
-        }
+        StepShare.complete(sequences, sequences.size(), sequence -> slots[sequence.slot()].share);
     }
 
     /** How many of the chain's first tokens a grammar allows; all of them without one. */

@@ -120,10 +120,7 @@ public final class SpeculativeDrafter implements Drafter {
         for (Draftable sequence : sequences) {
             select(sequence, slots[sequence.slot()], sequences.size(), spent);
         }
-        int largest = StepShare.largest(sequences);
-        for (Draftable sequence : sequences) {
-            slots[sequence.slot()].share.complete(sequences.size(), sequences.size(), largest);
-        }
+        StepShare.complete(sequences, sequences.size(), sequence -> slots[sequence.slot()].share);
     }
 
     /** Reads what the pool does not hold of the sequences; every last row gives the chain's first token. */

@@ -1,6 +1,7 @@
 package io.quarkiverse.eagle.draft;
 
 import java.util.List;
+import java.util.function.Function;
 
 /**
  * A sequence's share in a step that a drafter proposed for: what its tree promised, and what all sequences of the step pay
@@ -38,13 +39,20 @@ final class StepShare {
         largest = nodes;
     }
 
-    /** Nodes of the largest tree. */
-    static int largest(List<? extends Draftable> sequences) {
+    /**
+     * The trees of a step are chosen.
+     *
+     * @param drafted sequences that have one
+     * @param sequences that share the step
+     */
+    static void complete(List<? extends Draftable> drafted, int sequences, Function<Draftable, StepShare> shareOf) {
         int largest = 0;
-        for (Draftable sequence : sequences) {
+        for (Draftable sequence : drafted) {
             largest = Math.max(largest, sequence.tree().size());
         }
-        return largest;
+        for (Draftable sequence : drafted) {
+            shareOf.apply(sequence).complete(sequences, drafted.size(), largest);
+        }
     }
 
     double promised() {
