@@ -81,7 +81,7 @@ final class BenchCommand implements Callable<Integer> {
                 LongWork progress = new LongWork(terminal)) {
             GenerationOptions options = decoding.generation();
             SixTaskBenchmark benchmark = new SixTaskBenchmark(loaded.model(), contenders, options, concurrency);
-            progress.begin("generations", benchmark.generations(questions));
+            progress.beginCount("generations", benchmark.generations(questions));
             report = benchmark.run(questions, done -> progress.advance(1));
             progress.end();
         }

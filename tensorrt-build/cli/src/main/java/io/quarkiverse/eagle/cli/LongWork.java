@@ -39,6 +39,12 @@ final class LongWork implements ProgressListener, AutoCloseable {
     }
 
     @Override
+    public void beginCount(String task, long total) {
+        goOn();
+        shown.beginCount(task, total);
+    }
+
+    @Override
     public void advance(long bytes) {
         goOn();
         shown.advance(bytes);

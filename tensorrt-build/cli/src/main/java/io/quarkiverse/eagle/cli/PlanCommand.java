@@ -151,7 +151,7 @@ final class PlanCommand implements Callable<Integer> {
         try (LongWork work = new LongWork(terminal)) {
             planned.write(out, compiler, plan -> {
                 work.end();
-                work.begin("Building " + plan, -1);
+                work.beginCount("Building " + plan, -1);
             });
             work.end();
         }

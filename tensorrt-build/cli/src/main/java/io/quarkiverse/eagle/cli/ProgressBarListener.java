@@ -20,8 +20,17 @@ final class ProgressBarListener implements ProgressListener {
 
     @Override
     public void begin(String task, long total) {
+        show(task, total, new ProgressBarBuilder().setUnit(" MiB", MEBIBYTE));
+    }
+
+    @Override
+    public void beginCount(String task, long total) {
+        show(task, total, new ProgressBarBuilder());
+    }
+
+    private void show(String task, long total, ProgressBarBuilder builder) {
         end();
-        bar = new ProgressBarBuilder().setTaskName(task).setInitialMax(total).setUnit(" MiB", MEBIBYTE)
+        bar = builder.setTaskName(task).setInitialMax(total)
                 .setUpdateIntervalMillis(UPDATE_MILLIS).setConsumer(new ConsoleProgressBarConsumer(terminal.err()))
                 .clearDisplayOnFinish().build();
     }

@@ -16,6 +16,7 @@ final class ProgressLines implements ProgressListener {
     private long done;
     private long start;
     private long nextLine;
+    private boolean counts;
 
     ProgressLines(Terminal terminal) {
         this.terminal = terminal;
@@ -23,12 +24,22 @@ final class ProgressLines implements ProgressListener {
 
     @Override
     public void begin(String task, long total) {
+        begin(task, total, false);
+    }
+
+    @Override
+    public void beginCount(String task, long total) {
+        begin(task, total, true);
+    }
+
+    private void begin(String task, long total, boolean counts) {
+        this.counts = counts;
         this.task = task;
         this.total = total;
         this.done = 0;
         this.start = System.nanoTime();
         this.nextLine = start + PAUSE_NANOS;
-        say(total > 0 ? String.format(Locale.ROOT, "%s: %.0f MiB", task, total / MEBIBYTE) : task);
+        say(total > 0 ? task + ": " + amount(total) : task);
     }
 
     @Override
@@ -38,7 +49,7 @@ final class ProgressLines implements ProgressListener {
         if (now >= nextLine) {
             nextLine = now + PAUSE_NANOS;
             say(total > 0 ? String.format(Locale.ROOT, "%s: %d %%", task, Math.min(99, 100 * done / total))
-                    : String.format(Locale.ROOT, "%s: %.0f MiB", task, done / MEBIBYTE));
+                    : task + ": " + amount(done));
         }
     }
 
@@ -48,6 +59,10 @@ final class ProgressLines implements ProgressListener {
             say(String.format(Locale.ROOT, "%s: done in %.1f s", task, (System.nanoTime() - start) / 1e9));
             task = null;
         }
+    }
+
+    private String amount(long number) {
+        return counts ? Long.toString(number) : String.format(Locale.ROOT, "%.0f MiB", number / MEBIBYTE);
     }
 
     private void say(String line) {

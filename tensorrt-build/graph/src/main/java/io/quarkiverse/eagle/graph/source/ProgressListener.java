@@ -30,6 +30,15 @@ public interface ProgressListener {
      */
     void begin(String task, long totalOrMinusOne);
 
+    /**
+     * A task begins whose steps are counted, not bytes.
+     *
+     * @param totalOrMinusOne steps, or -1 when that is not known
+     */
+    default void beginCount(String task, long totalOrMinusOne) {
+        begin(task, totalOrMinusOne);
+    }
+
     /** So many more bytes are done; the part of a resumed download that was there already comes first. */
     void advance(long bytes);
 
