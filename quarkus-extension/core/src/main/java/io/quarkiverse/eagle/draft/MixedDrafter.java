@@ -85,7 +85,6 @@ public final class MixedDrafter implements Drafter {
         private int node;
         private boolean follows;
         private int alone;
-        private double spent;
         private final StepShare share = new StepShare();
     }
 
@@ -177,7 +176,7 @@ public final class MixedDrafter implements Drafter {
             merge(slot);
             if (sequence.budget() == null) {
                 economy.offer(ranked, slot.merged.rank(ranked));
-                spent = Math.max(spent, slot.spent);
+                spent = Math.max(spent, slot.share.spent());
             }
         }
         int most = economy.chooseForAll(sequences.size(), spent);
@@ -192,7 +191,7 @@ public final class MixedDrafter implements Drafter {
         slot.node = DraftTree.ROOT;
         slot.follows = true;
         slot.alone = 0;
-        slot.spent = eagle.spent(slot.head);
+        slot.share.chose(0, eagle.spent(slot.head));
         merged.clear();
         DraftTree tree = slot.head.tree;
         for (int node = 0; node < tree.size(); node++) {
@@ -214,7 +213,7 @@ public final class MixedDrafter implements Drafter {
             nodes = sequence.budget().nodes();
         } else {
             nodes = Math.min(most, count);
-            slot.share.chose(economy.promised(ranked, nodes), slot.spent);
+            slot.share.chose(economy.promised(ranked, nodes), slot.share.spent());
         }
         slot.merged.select(Math.min(nodes, sequence.mostNodes()), sequence.tree());
     }
