@@ -2,6 +2,7 @@ package io.quarkiverse.eagle.graph.model;
 
 import java.nio.FloatBuffer;
 import java.nio.LongBuffer;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -45,12 +46,16 @@ final class PlainSession {
 
     /** The floating-point outputs of each step; each step's new pool is the next one's past. */
     static List<Map<String, float[]>> run(Bundle bundle, ModelConfig config) throws OrtException {
+        return run(bundle.file(bundle.manifest().targetGraph().file()), config);
+    }
+
+    /** @param target the file of a target's graph */
+    static List<Map<String, float[]>> run(Path target, ModelConfig config) throws OrtException {
         OrtEnvironment environment = OrtEnvironment.getEnvironment();
         List<Map<String, float[]>> outputs = new ArrayList<>();
         Map<String, float[]> pool = new HashMap<>();
         try (OrtSession.SessionOptions options = new OrtSession.SessionOptions();
-                OrtSession session = environment.createSession(
-                        bundle.file(bundle.manifest().targetGraph().file()).toString(), asWritten(options))) {
+                OrtSession session = environment.createSession(target.toString(), asWritten(options))) {
             for (Step step : STEPS) {
                 Map<String, OnnxTensor> inputs = inputs(environment, step);
                 for (String name : session.getInputNames()) {
