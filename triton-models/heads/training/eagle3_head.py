@@ -35,19 +35,18 @@ def finish(features, attended, output, norm, gate, up, down, epsilon):
 @torch.compile(dynamic=True)
 def attend(query, key, value, own_keys, own_values, seen):
     """
-    query [chats, heads, anchors, head_dim]; key, value [chats, kv_heads, places, head_dim]; own: as many places of each
-    anchor's own chain, each [chats, kv_heads, anchors, head_dim]; seen [anchors, places]. Heads share keys in groups.
+    query [chats, heads, anchors, head_dim]; key, value [chats, kv_heads, places, head_dim]; own: places of each anchor's own
+    chain, [chats, kv_heads, drafted, anchors, head_dim]; seen [anchors, places]. Heads share keys in groups.
     """
     chats, heads, anchors, head_dim = query.shape
     kv_heads, places = key.shape[1], key.shape[2]
     shared = query.view(chats, kv_heads, heads // kv_heads, anchors, head_dim)
     scores = (shared.flatten(2, 3) @ key.transpose(2, 3)).view(*shared.shape[:4], places).float() * head_dim**-0.5 + seen
-    own = [(shared * k[:, :, None]).float().sum(-1, keepdim=True) * head_dim**-0.5 for k in own_keys]
-    shares = torch.softmax(torch.cat([scores, *own], -1), -1).to(torch.bfloat16)
+    own = (shared[:, :, :, None] * own_keys[:, :, None]).float().sum(-1) * head_dim**-0.5
+    shares = torch.softmax(torch.cat([scores, own.transpose(3, 4)], -1), -1).to(torch.bfloat16)
     attended = (shares[..., :places].flatten(2, 3) @ value).view(shared.shape)
-    for drafted, v in enumerate(own_values):
-        attended = attended + shares[..., places + drafted, None] * v[:, :, None]
-    return attended.reshape(query.shape)
+    drafted = shares[..., places:].transpose(3, 4)[..., None] * own_values[:, :, None]
+    return (attended + drafted.sum(3)).reshape(query.shape)
 
 
 @torch.compile(dynamic=True)
@@ -111,7 +110,8 @@ class Eagle3(nn.Module):
             query, own_key, own_value = self.project(tokens[:, at], features, cosine[at], sine[at])
             own_keys.append(own_key)
             own_values.append(own_value)
-            features = self.finish(features, attend(query, key, value, own_keys, own_values, seen))
+            own = torch.stack(own_keys, 2), torch.stack(own_values, 2)
+            features = self.finish(features, attend(query, key, value, *own, seen))
             yield features
 
     def by_name(self):

@@ -10,10 +10,10 @@ class Schedule:
 
     WARM_UP_STEPS = 20
 
-    def __init__(self, optimizer, minutes):
-        self.optimizer = optimizer
+    def __init__(self, optimizers, minutes):
+        self.optimizers = optimizers
         self.seconds = minutes * 60
-        self.rates = [group["lr"] for group in optimizer.param_groups]
+        self.groups = [(group, group["lr"]) for optimizer in optimizers for group in optimizer.param_groups]
         self.began = time.time()
         self.steps = 0
 
@@ -26,15 +26,16 @@ class Schedule:
         if spent >= 1:
             return False
         scale = min(1, (self.steps + 1) / self.WARM_UP_STEPS) * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * spent)))
-        for group, rate in zip(self.optimizer.param_groups, self.rates):
+        for group, rate in self.groups:
             group["lr"] = rate * scale
         return True
 
     def step(self, loss, model):
-        self.optimizer.zero_grad()
+        model.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.steps += 1
 
     def __str__(self):

@@ -27,7 +27,7 @@ def train(model, chats, words, vocabulary, minutes, rate, seed):
     """
     torch.manual_seed(seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
-    schedule = Schedule(optimizer, minutes)
+    schedule = Schedule([optimizer], minutes)
     embedding = model.model.embed_tokens.weight
     rare = torch.ones(vocabulary, dtype=torch.bool)
     rare[words] = False

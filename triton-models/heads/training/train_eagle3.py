@@ -58,12 +58,7 @@ def train(model, target, words, reader, minutes, rate, seed, save):
     """Ends by the clock. Returns the tokens read."""
     torch.manual_seed(seed)
     lm_head = target.embedding[words]
-    own = [model.lm_head, model.norm]
-    rest = [p for p in model.parameters() if all(p is not o for o in own)]
-    # The projection begins as the target's and needs less.
-    groups = [{"params": rest, "lr": rate}, {"params": own, "lr": rate * 0.3}]
-    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.95), weight_decay=0.01, fused=True)
-    schedule, read, mean = Schedule(optimizer, minutes), 0, None
+    schedule, read, mean = Schedule(optimizers(model, rate), minutes), 0, None
     while True:
         for chats in batches(reader.train, TOKENS, schedule.steps):
             if not schedule.next():
@@ -81,6 +76,18 @@ def train(model, target, words, reader, minutes, rate, seed, save):
             if schedule.steps % 200 == 0:
                 save()
                 print(f"held-out top-1 by step: {agreement(model, target, words, reader.held_out)}", flush=True)
+
+
+def optimizers(model, rate):
+    """Muon for the layer's matrices, with steps as large as Adam's; the projection begins as the target's and needs less."""
+    own = [model.lm_head, model.norm]
+    rest = [p for p in model.parameters() if all(p is not o for o in own)]
+    matrices, gains = [p for p in rest if p.ndim == 2], [p for p in rest if p.ndim == 1]
+    groups = [{"params": gains, "lr": rate}, {"params": own, "lr": rate * 0.3}]
+    return [
+        torch.optim.AdamW(groups, betas=(0.9, 0.95), weight_decay=0.01, fused=True),
+        torch.optim.Muon(matrices, lr=rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
+    ]
 
 
 def lesson_losses(model, lesson, lm_head, steps):

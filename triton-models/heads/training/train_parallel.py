@@ -44,7 +44,7 @@ def train(model, cache, embedding, words, minutes, rate, seed):
     rows = usable(cache, heads, answered_only=False)
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.95), weight_decay=0.05)
-    schedule = Schedule(optimizer, minutes)
+    schedule = Schedule([optimizer], minutes)
     seen, mean = 0, None
     while True:
         for picked in rows[torch.randperm(len(rows), generator=generator)].split(ROWS):
