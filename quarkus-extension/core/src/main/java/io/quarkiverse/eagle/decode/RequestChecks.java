@@ -70,7 +70,9 @@ final class RequestChecks {
 
     /** The options with the rule of acceptance in effect, and with what the rule asks for. */
     private GenerationOptions accepting(GenerationOptions wanted, String drafter, ResponseFormat format) {
-        requireAcceptance(wanted.acceptance(), drafter, format);
+        if (wanted.acceptance() == Acceptance.REJECTION) {
+            requireRejection(drafter, format);
+        }
         boolean free = format instanceof ResponseFormat.Text;
         Acceptance rule = !free || !drafter.equals(SpeculativeDrafter.NAME) ? Acceptance.COUPLED
                 : wanted.acceptance() != null ? wanted.acceptance() : options.acceptance();
@@ -136,14 +138,12 @@ final class RequestChecks {
 
     /** Refuses a rule of acceptance that goes neither with the drafter nor with the format. */
     void requireAcceptance(GenerationRequest request) {
-        GenerationOptions wanted = request.options();
-        requireAcceptance(wanted.acceptance(), drafters.apply(wanted.drafter()), format(request));
+        if (request.options().acceptance() == Acceptance.REJECTION) {
+            requireRejection(drafters.apply(request.options().drafter()), format(request));
+        }
     }
 
-    private static void requireAcceptance(Acceptance rule, String drafter, ResponseFormat format) {
-        if (rule != Acceptance.REJECTION) {
-            return;
-        }
+    private static void requireRejection(String drafter, ResponseFormat format) {
         Drafters.requireDraws(drafter);
         if (!(format instanceof ResponseFormat.Text)) {
             throw new InvalidRequestException("acceptance \"rejection\" is for free text, but the answer is held to a"
