@@ -139,7 +139,8 @@ final class RequestChecks {
     /** Refuses a rule of acceptance that goes neither with the drafter nor with the format. */
     void requireAcceptance(GenerationRequest request) {
         if (request.options().acceptance() == Acceptance.REJECTION) {
-            requireRejection(drafters.apply(request.options().drafter()), format(request));
+            String wanted = request.options().drafter();
+            requireRejection(wanted != null ? wanted : drafters.apply(null), format(request));
         }
     }
 
