@@ -21,9 +21,8 @@ import io.quarkiverse.eagle.engine.EnginesAwayException;
 import io.quarkiverse.eagle.engine.PoolLostException;
 
 /**
- * A model's replicas: who takes a request, who comes, who leaves. A request goes to the one where requests with the same
- * beginning
- * went before, unless that one has much more to do than the others, is lost, or is about to leave. Thread-safe.
+ * A model's replicas: who takes a request, who comes, who leaves. A request goes where requests that begin alike went before,
+ * unless that replica has much more to do than the others, is lost, or is about to leave. Thread-safe.
  */
 final class Replicas {
 
@@ -39,7 +38,7 @@ final class Replicas {
     private final ModelOptions options;
     /** Never empty; a new list whenever one comes or goes. */
     private volatile List<Replica> replicas;
-    /** Those that were away when all were opened, until they are waited for. */
+    /** Those that were away when all were opened. */
     private final Map<String, Supplier<EnginePair>> away;
     private final AbsentReplicas absent;
     private final PrefixHomes homes = new PrefixHomes();
@@ -109,7 +108,6 @@ final class Replicas {
         this.prober = prober;
         replicas.forEach(this::start);
         away.forEach(absent::await);
-        away.clear();
     }
 
     private void start(Replica replica) {
@@ -274,12 +272,12 @@ final class Replicas {
 
     /** A replica for a request; reserved, so that it does not leave before the request is there. */
     Replica place(String tenant, int[] prompt) {
-        List<Replica> all = replicas;
-        Replica chosen = choose(tenant, i -> prompt[i], prompt.length, all);
-        while (!chosen.reserve()) {
+        List<Replica> all;
+        Replica chosen;
+        do {
             all = replicas;
             chosen = choose(tenant, i -> prompt[i], prompt.length, all);
-        }
+        } while (!chosen.reserve());
         for (Replica other : all) {
             if (other != chosen && other.wantsProbe()) {
                 prober.accept(other);
