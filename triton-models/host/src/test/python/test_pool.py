@@ -44,9 +44,10 @@ class PoolTest(unittest.TestCase):
         self.assertEqual(pool.shape(2), (2, 2, 48, 4))
         self.assertEqual(pool.addresses(1), [address + 2 * 48 * 4 * 4 for address in pool.addresses(0)])
 
-    def test_a_layout_that_grows_keeps_every_row(self) -> None:
+    def test_a_layout_that_grows_keeps_every_row_of_use(self) -> None:
         pool = GrowingKvPool(self.memory, self.graph, SLOTS, 1000)
-        self.assertTrue(prepare(pool, 10))
+        used = [10, 0, 50]
+        self.assertTrue(pool.prepare(0, np.zeros(SLOTS, int), np.array(used)))
         self.assertEqual(pool.rows, 64)
         before = self.fill(pool)
         lengths = [64]
@@ -58,7 +59,8 @@ class PoolTest(unittest.TestCase):
             lengths.append(pool.rows)
             for tensor, slots in enumerate(before):
                 for slot, rows in enumerate(slots):
-                    np.testing.assert_array_equal(self.rows_of(pool, tensor, slot)[:, :64], rows)
+                    found = self.rows_of(pool, tensor, slot)
+                    np.testing.assert_array_equal(found[:, : used[slot]], rows[:, : used[slot]])
         self.assertEqual(lengths, [64, 128, 192, 320, 832, 1024])
         self.assertFalse(prepare(pool, 1001))
         with self.assertRaisesRegex(ValueError, "needs 1025 rows of a pool that has 1024"):

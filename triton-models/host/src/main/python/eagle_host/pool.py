@@ -135,14 +135,16 @@ class GrowingKvPool(KvPool):
         if needed <= self.rows:
             return False
         wanted = self._wanted(needed)
+        # The last head first, for it moves farthest.
+        heads = self._held_heads()[::-1]
         if wanted > self._capacity:
             self._capacity = min(self.most_rows, max(wanted, 2 * self._capacity))
             for i, larger in enumerate(self._allocate()):
-                self._spread(self._buffers[i].bytes, larger.bytes, wanted)
+                self._move(self._buffers[i].bytes, larger.bytes, wanted, heads)
                 self._buffers[i] = larger
         else:
             for buffer in self._buffers:
-                self._spread(buffer.bytes, buffer.bytes, wanted)
+                self._move(buffer.bytes, buffer.bytes, wanted, heads)
         self.rows = wanted
         return True
 
@@ -152,10 +154,9 @@ class GrowingKvPool(KvPool):
             if self._used[slot] > rows and self._aside[slot] is None:
                 size = self._used[slot] * self._row_bytes
                 self._aside[slot] = [self._slot(buffer, slot)[:, :size].copy() for buffer in self._buffers]
-        old, new = self.rows * self._row_bytes, rows * self._row_bytes
+        heads = self._held_heads()
         for buffer in self._buffers:
-            for head in range(1, self._slots * self._heads):
-                buffer.bytes[head * new:(head + 1) * new] = buffer.bytes[head * old:head * old + new]
+            self._move(buffer.bytes, buffer.bytes, rows, heads)
         self.rows = rows
 
     def _slot(self, buffer: Buffer, slot: int) -> np.ndarray:
@@ -186,11 +187,20 @@ class GrowingKvPool(KvPool):
         else:
             self._copy_aside(source, slot, rows)
 
-    def _spread(self, source: np.ndarray, to: np.ndarray, rows: int) -> None:
-        """Copies every head's rows to where a layout of more rows wants them; the last head first, for it moves farthest."""
+    def _held_heads(self) -> list[tuple[int, int]]:
+        """Heads of all slots by number whose rows the layout holds, and the bytes of each that are of use."""
+        return [
+            (slot * self._heads + head, used * self._row_bytes)
+            for slot, used in enumerate(self._used)
+            if used and self._aside[slot] is None
+            for head in range(self._heads)
+        ]
+
+    def _move(self, source: np.ndarray, to: np.ndarray, rows: int, heads: list[tuple[int, int]]) -> None:
+        """Copies heads' bytes to where a layout of so many rows wants them."""
         old, new = self.rows * self._row_bytes, rows * self._row_bytes
-        for head in reversed(range(self._slots * self._graph.kv_heads)):
-            to[head * new:head * new + old] = source[head * old:(head + 1) * old]
+        for head, size in heads:
+            to[head * new:head * new + size] = source[head * old:head * old + size]
 
 
 def _round_up(rows: int) -> int:
