@@ -37,10 +37,6 @@ final class DecodeLoop implements Runnable {
 
     static final long DEADLINE_CHECK_NANOS = 20_000_000;
 
-    /** Pauses between tries to reach a lost engine double from the first to the last of these. */
-    private static final long FIRST_PAUSE_NANOS = 10_000_000;
-    private static final long LONGEST_PAUSE_NANOS = 1_000_000_000;
-
     /**
      * A sequence in whose steps the engine was lost so often before its next token may be what kills it: it decodes alone, and
      * in the end fails alone.
@@ -51,49 +47,32 @@ final class DecodeLoop implements Runnable {
     /** So many failed steps, and no cycle that worked between them, are the engine's fault and not a request's. */
     static final int MOST_FAILURES = 3;
 
-    private final String name;
     private final Engine target;
     private final TargetSteps steps;
-    private final AdmissionQueue<Sequence> waiting;
-    private final RunningTenants tenants;
+    private final Lobby lobby;
     private final Sequence[] slots;
     private final CachedPrefixes prefixes;
-    /** Sequences that gave their slots away because their consumers did not ask. */
-    private final Queue<Sequence> away = new ArrayDeque<>();
-    private final int mostAway;
     private final Queue<Sequence> prompts = new ArrayDeque<>();
     private final List<Sequence> decoding = new ArrayList<>();
-    /** Sequences that come from another loop, with what they have. */
-    private final Queue<Sequence> arriving = new ConcurrentLinkedQueue<>();
     /** Those who want all sequences ended; completed when they are. */
     private final Queue<CompletableFuture<Void>> endings = new ConcurrentLinkedQueue<>();
-    private final long recoveryNanos;
-    private final Duration queueTimeout;
+    private final Outage outage;
     private final long parkingNanos;
     private final long abandonmentNanos;
     private final Thread thread;
-    /** When the engine was lost, and the next try to reach it may be made; the pause is 0 while it is there. */
-    private long lostAt;
-    private long retryAt;
-    private long pause;
     /** How long the last turn's cycle took, 0 when it had none. */
     private long cycleNanos;
-    /** The last slot went to a sequence that came back. */
-    private boolean cameBack;
     private volatile boolean stopping;
     /** When what runs is ended, once the loop takes no more requests; null before. */
     private volatile Long drainUntil;
     /** While it drains, those that wait have their turn too. */
     private volatile boolean servesWaiting;
-    /** The engine was lost, and no step worked since. */
-    private volatile boolean lost;
     /** Steps that failed since the last cycle that worked, lost pools not counted. */
     private int failures;
     /** Written before the loop starts. */
     private Neighbourhood neighbours = Neighbourhood.NONE;
     /** For others to read; counted by the loop. */
     private volatile int slotsInUse;
-    private volatile int awayNow;
 
     /**
      * @param costs learn from every verification
@@ -101,16 +80,12 @@ final class DecodeLoop implements Runnable {
      */
     DecodeLoop(String name, Engine target, TreeVerifier.EndTokens endTokens, ModelOptions options, StepCosts costs,
             StepCosts draftCosts) {
-        this.name = name;
         this.target = target;
-        this.recoveryNanos = options.recovery().toNanos();
-        this.queueTimeout = options.queueTimeout();
+        this.outage = new Outage(options.recovery().toNanos());
         EngineShape shape = target.shape();
-        this.waiting = new AdmissionQueue<>(options.queueLimit(), options.limits().waiting());
-        this.tenants = new RunningTenants(options.limits().running());
+        this.lobby = new Lobby(name, options);
         this.parkingNanos = nanos(options.limits().parking());
         this.abandonmentNanos = nanos(options.limits().abandonment());
-        this.mostAway = options.queueLimit();
         this.slots = new Sequence[shape.slots()];
         this.prefixes = new CachedPrefixes(shape.slots(), options.prefixReuse());
         this.steps = new TargetSteps(name, target, endTokens, options.halfBatching(), costs, draftCosts, slots, prefixes);
@@ -167,9 +142,9 @@ final class DecodeLoop implements Runnable {
 
     /** Queues a sequence; null when it waits, else why it was refused. */
     OverloadedException submit(Sequence sequence) {
-        OverloadedException.Reason refusal = isClosing() ? OverloadedException.Reason.SHUTTING_DOWN : waiting.offer(sequence);
+        OverloadedException.Reason refusal = isClosing() ? OverloadedException.Reason.SHUTTING_DOWN : lobby.offer(sequence);
         if (refusal != null) {
-            return refusal(refusal, sequence);
+            return lobby.refusal(refusal, sequence, target.nanoTime());
         }
         wake();
         return null;
@@ -182,38 +157,16 @@ final class DecodeLoop implements Runnable {
      * @return false when it cannot be taken, and still belongs to its loop
      */
     synchronized boolean take(Sequence sequence) {
-        if (isClosing()) {
-            return false;
-        }
-        if (sequence.wasAdmitted()) {
-            arriving.add(sequence);
-        } else if (waiting.offer(sequence) != null) {
+        if (isClosing() || !lobby.take(sequence)) {
             return false;
         }
         wake();
         return true;
     }
 
-    private void receive() {
-        for (Sequence sequence = arriving.poll(); sequence != null; sequence = arriving.poll()) {
-            away.add(sequence);
-        }
-    }
-
-    private OverloadedException refusal(OverloadedException.Reason reason, Sequence sequence) {
-        return new OverloadedException(reason, switch (reason) {
-            case QUEUE_FULL -> waiting.limit() + " requests wait for " + name + " already; try again later";
-            case TENANT_LIMIT -> "as many requests of " + sequence.tenant() + " wait for " + name
-                    + " as may of one tenant; try again when some of them are answered";
-            case QUEUE_TIMEOUT -> "no slot became free within " + queueTimeout.toMillis()
-                    + " ms; try again later, or give the model more slots";
-            case SHUTTING_DOWN -> name + " is closing; try again later, or elsewhere";
-        }, timeToClear());
-    }
-
     /** In how long those who wait now should have been admitted. */
     Duration timeToClear() {
-        return waiting.timeToClear(target.nanoTime());
+        return lobby.timeToClear(target.nanoTime());
     }
 
     /** Whether requests are refused because the loop is about to end, or has. */
@@ -223,7 +176,7 @@ final class DecodeLoop implements Runnable {
 
     /** Sequences that wait for a slot and never had one. */
     int queued() {
-        return waiting.size();
+        return lobby.queued();
     }
 
     /** Slots that belong to a sequence, as of the last turn. */
@@ -233,12 +186,12 @@ final class DecodeLoop implements Runnable {
 
     /** Sequences that gave their slots away, or came from other loops, and will have one again; as of the last turn. */
     int away() {
-        return awayNow + arriving.size();
+        return lobby.away();
     }
 
     /** Whether the engine was lost, and no step worked since. */
     boolean isLost() {
-        return lost;
+        return outage.lasts();
     }
 
     /** Something changed that the loop may wait for: a new sequence, demand, a cancellation. */
@@ -291,21 +244,17 @@ final class DecodeLoop implements Runnable {
     }
 
     private void endAsked() {
-        receive();
+        lobby.receive();
         for (CompletableFuture<Void> ended = endings.poll(); ended != null; ended = endings.poll()) {
             failRunning("the application stops");
-            List<Sequence> left = waiting.all();
-            left.forEach(waiting::remove);
-            refuse(left);
+            lobby.refuseWaiting(target.nanoTime());
             ended.complete(null);
         }
     }
 
     private void failRunning(String reason) {
         failAll(new EngineException(reason));
-        for (Sequence sequence = away.poll(); sequence != null; sequence = away.poll()) {
-            sequence.fail(new EngineException(reason));
-        }
+        lobby.endAway(sequence -> sequence.fail(new EngineException(reason)));
     }
 
     /** Stops after the running cycle; running sequences fail, waiting ones are refused. */
@@ -368,19 +317,11 @@ final class DecodeLoop implements Runnable {
 
     private void end() {
         synchronized (this) {
-            receive(); // from now on nothing can be taken
+            lobby.receive(); // from now on nothing can be taken
         }
         failRunning("the model is closed");
-        refuseWaiting();
+        lobby.close(target.nanoTime());
         endAsked();
-    }
-
-    private void refuseWaiting() {
-        refuse(waiting.close());
-    }
-
-    private void refuse(List<Sequence> left) {
-        left.forEach(sequence -> sequence.fail(refusal(OverloadedException.Reason.SHUTTING_DOWN, sequence)));
     }
 
     /** Sleeps until something changes; while there are sequences not for long, for their deadlines pass meanwhile. */
@@ -394,7 +335,7 @@ final class DecodeLoop implements Runnable {
 
     /** Whether only a call of {@link #wake} can bring something to do. */
     boolean isIdle() {
-        boolean idle = arriving.isEmpty() && away.isEmpty() && queued() == 0;
+        boolean idle = lobby.isEmpty();
         for (Sequence sequence : slots) {
             idle &= sequence == null;
         }
@@ -404,13 +345,13 @@ final class DecodeLoop implements Runnable {
     /** One turn; false when there was nothing to do. */
     private boolean turn() {
         steps.beginTurn();
-        receive();
+        lobby.receive();
         leave();
         if (drainUntil != null && drained()) {
             stopping = true;
             return true;
         }
-        boolean resting = pause > 0 && target.nanoTime() - retryAt < 0;
+        boolean resting = outage.rests(target.nanoTime());
         if (!resting) {
             admit();
         }
@@ -437,8 +378,7 @@ final class DecodeLoop implements Runnable {
             worked = true;
         }
         if (worked) {
-            pause = 0;
-            lost = false;
+            outage.ends();
         }
         return worked;
     }
@@ -459,43 +399,30 @@ final class DecodeLoop implements Runnable {
                 sendAway(slot);
             }
         }
-        away.removeIf(this::isOver);
-        for (Sequence sequence : waiting.all()) {
-            if (isOver(sequence) || waitedTooLong(sequence)) {
-                waiting.remove(sequence);
-            }
-        }
+        lobby.removeIf(this::isOver);
+        lobby.refuseOverdue(target.nanoTime());
     }
 
     /** Refuses what waits, and ends what runs when its time is over; whether nothing is left. */
     private boolean drained() {
         boolean early = System.nanoTime() - drainUntil < 0;
         if (!early && servesWaiting) {
-            receive();
+            lobby.receive();
             handOver();
         }
         if (!early || !servesWaiting) {
-            refuseWaiting();
+            lobby.close(target.nanoTime());
         }
         if (early) {
             return isIdle();
         }
-        receive();
+        lobby.receive();
         for (Sequence sequence : slots) {
             if (sequence != null) {
                 sequence.end(FinishReason.SHUTDOWN);
             }
         }
-        away.forEach(sequence -> sequence.end(FinishReason.SHUTDOWN));
-        away.clear();
-        return true;
-    }
-
-    private boolean waitedTooLong(Sequence sequence) {
-        if (queueTimeout == null || sequence.waited().compareTo(queueTimeout) <= 0) {
-            return false;
-        }
-        sequence.fail(refusal(OverloadedException.Reason.QUEUE_TIMEOUT, sequence));
+        lobby.endAway(sequence -> sequence.end(FinishReason.SHUTDOWN));
         return true;
     }
 
@@ -512,7 +439,7 @@ final class DecodeLoop implements Runnable {
             used += sequence == null ? 0 : 1;
         }
         slotsInUse = used;
-        awayNow = away.size();
+        lobby.count();
     }
 
     private boolean isOver(Sequence sequence) {
@@ -526,31 +453,27 @@ final class DecodeLoop implements Runnable {
         return sequence.isFinished() || sequence.stream().isCancelled();
     }
 
-    /** Gives slots to sequences that come back and to those that wait, in turns while there are both. */
+    /** Gives slots to those who are next, as long as there are any. */
     private void admit() {
-        countTenants();
-        while (true) {
-            Sequence next = waiting.next(tenants::mayRunOneMore);
-            Sequence returning = next != null && cameBack ? null : returning();
-            Sequence sequence = returning != null ? returning : next;
-            int slot = sequence == null ? -1 : slotToGive(sequence);
+        lobby.countTenants(slots);
+        for (Sequence sequence = lobby.next(); sequence != null; sequence = lobby.next()) {
+            int slot = slotToGive(sequence);
             if (slot < 0) {
                 return;
             }
-            if (returning != null) {
-                away.remove(returning);
-            } else if (waiting.admit(sequence, tenants::mayRunOneMore, target.nanoTime())) {
-                tenants.add(sequence.tenant());
-            } else {
-                continue;
+            if (lobby.admit(sequence, target.nanoTime())) {
+                admit(sequence, slot);
             }
-            cameBack = returning != null;
-            slots[slot] = sequence;
-            steps.knows(sequence.drafter());
-            int computed = Math.min(sequence.finalRows(), sequence.tokensToRead() - 1);
-            boolean lost = enter(sequence, slot) < computed;
-            TargetSteps.onItsOwn(sequence, () -> entered(sequence, returning == null, lost));
         }
+    }
+
+    private void admit(Sequence sequence, int slot) {
+        boolean first = !sequence.wasAdmitted();
+        slots[slot] = sequence;
+        steps.knows(sequence.drafter());
+        int computed = Math.min(sequence.finalRows(), sequence.tokensToRead() - 1);
+        boolean lost = enter(sequence, slot) < computed;
+        TargetSteps.onItsOwn(sequence, () -> entered(sequence, first, lost));
     }
 
     private void entered(Sequence sequence, boolean first, boolean lost) {
@@ -586,25 +509,6 @@ final class DecodeLoop implements Runnable {
         return shared;
     }
 
-    private void countTenants() {
-        tenants.clear();
-        for (Sequence sequence : slots) {
-            if (sequence != null) {
-                tenants.add(sequence.tenant());
-            }
-        }
-        away.forEach(sequence -> tenants.add(sequence.tenant()));
-    }
-
-    private Sequence returning() {
-        for (Sequence sequence : away) {
-            if (sequence.stream().hasRoom()) {
-                return sequence;
-            }
-        }
-        return null;
-    }
-
     /** A free slot; else that of a sequence whose consumer does not ask, which is read again later; else -1. */
     private int slotToGive(Sequence sequence) {
         int free = prefixes.slotFor(sequence, slots, target.rowCopying().isPresent());
@@ -621,12 +525,12 @@ final class DecodeLoop implements Runnable {
     }
 
     private boolean mayGoAway(Sequence sequence) {
-        return sequence.isParked() && !sequence.readsPrompt() && away.size() < mostAway;
+        return sequence.isParked() && !sequence.readsPrompt() && lobby.hasRoomForOneAway();
     }
 
     /** A parked sequence gives its slot away; it keeps its tokens, and comes back when its consumer asks. */
     private void sendAway(int slot) {
-        away.add(slots[slot]);
+        lobby.sendAway(slots[slot]);
         vacate(slot);
     }
 
@@ -650,22 +554,15 @@ final class DecodeLoop implements Runnable {
      * stopped. Fails those that cannot be helped this way.
      */
     private void replayAll(PoolLostException reason) {
-        long now = target.nanoTime();
-        boolean worked = pause == 0;
-        lost = true;
-        if (worked) {
-            lostAt = now;
-            LOG.warnf("An engine lost its pool; the running generations are read again: %s", reason.getMessage());
-        } else {
+        if (outage.isKnown()) {
             handOver(); // what is back at once, after a connection broke, keeps what it has
-            if (now - lostAt > recoveryNanos) {
-                pause = 0;
-                failAll(reason);
-                return;
-            }
+        } else {
+            LOG.warnf("An engine lost its pool; the running generations are read again: %s", reason.getMessage());
         }
-        pause = worked ? FIRST_PAUSE_NANOS : Math.min(LONGEST_PAUSE_NANOS, 2 * pause);
-        retryAt = now + pause;
+        if (!outage.goesOn(target.nanoTime())) {
+            failAll(reason);
+            return;
+        }
         prompts.clear();
         forgetPools();
         for (int slot = 0; slot < slots.length; slot++) {
@@ -692,12 +589,7 @@ final class DecodeLoop implements Runnable {
                 slots[slot] = null;
             }
         }
-        away.removeIf(sequence -> !isOver(sequence) && goesElsewhere(sequence));
-        for (Sequence sequence : waiting.all()) {
-            if (!isOver(sequence) && goesElsewhere(sequence)) {
-                waiting.remove(sequence);
-            }
-        }
+        lobby.removeIf(sequence -> !isOver(sequence) && goesElsewhere(sequence));
         countSlots();
     }
 
