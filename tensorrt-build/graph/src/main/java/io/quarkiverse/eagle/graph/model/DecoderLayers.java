@@ -3,6 +3,7 @@ package io.quarkiverse.eagle.graph.model;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Function;
 
 import io.quarkiverse.eagle.graph.checkpoint.Checkpoint;
 import io.quarkiverse.eagle.graph.checkpoint.ModelConfig;
@@ -13,6 +14,9 @@ import io.quarkiverse.eagle.graph.onnx.Value;
 
 /** The blocks of a LLaMA-like decoder layer. Rows of all sequences are flat, {@code [R, hidden]} with {@code R = B · T}. */
 final class DecoderLayers {
+
+    /** Rows of a multiple of it are added up alike by ONNX Runtime, wherever they lie among others. */
+    private static final int VECTOR = 16;
 
     private final OnnxGraph graph;
     private final ModelConfig config;
@@ -81,15 +85,27 @@ final class DecoderLayers {
         int hidden = config.hidden();
         Value both = graph.node("Concat", List.of(rmsNorm(tokens, tokenNorm, table), rmsNorm(x, featureNorm)),
                 Attribute.of("axis", 1));
-        return layer(0, prefix, x, new Input(both, (tensor, count) -> {
+        return layer(0, prefix, x, new Input(ofRows -> ofRows.prepare(both), 1, (tensor, count) -> {
             Rows rows = Rows.of(checkpoint, tensor, count, 2 * hidden);
             return table.reading(rows.part(0, hidden), checkpoint, tokenNorm)
                     .beside(basis.reading(rows.part(hidden, hidden), checkpoint, featureNorm));
         }), true);
     }
 
-    /** What projections read: rows, and the form in which a tensor of so many rows is for them. */
-    private record Input(Value rows, Matrices matrices) {
+    /**
+     * What projections read.
+     *
+     * @param prepare makes rows ready for them, divided by {@code unit}
+     * @param matrices the form in which a tensor of so many rows is for the rows as they are
+     */
+    private record Input(Function<Projections, Projections.Prepared> prepare, float unit, Matrices matrices) {
+
+        /** A tensor of so many rows in the form that multiplies the prepared rows. */
+        Rows weights(String tensor, int count) {
+            Rows rows = matrices.of(tensor, count);
+            float[] units = constant(count, unit);
+            return units == null ? rows : rows.scaled(units, null);
+        }
     }
 
     private interface Matrices {
@@ -167,13 +183,13 @@ final class DecoderLayers {
         List<Rows> parts = new ArrayList<>();
         List<Projections.Bias> bias = new ArrayList<>();
         for (int i = 0; i < names.length; i++) {
-            Rows rows = input.matrices().of(prefix + names[i] + ".weight", widths[i]);
+            Rows rows = input.weights(prefix + names[i] + ".weight", widths[i]);
             parts.add(scales[i] == null ? rows : rows.scaled(scales[i], null));
             if (config.qkvBias()) {
                 bias.add(new Projections.Bias(checkpoint, prefix + names[i] + ".bias", widths[i], scales[i]));
             }
         }
-        return projections.project(projections.prepare(input.rows()), prefix + "qkv", parts, bias);
+        return projections.project(input.prepare().apply(projections), prefix + "qkv", parts, bias);
     }
 
     private static float[] constant(int length, float value) {
@@ -198,14 +214,23 @@ final class DecoderLayers {
 
     private Value mlp(String prefix, Input input, Projections ofRows) {
         int width = config.intermediate();
-        Value gateUp = ofRows.project(ofRows.prepare(input.rows()), prefix + "mlp.gate_up",
-                List.of(input.matrices().of(prefix + "mlp.gate_proj.weight", width),
-                        input.matrices().of(prefix + "mlp.up_proj.weight", width)),
-                List.of());
-        List<Value> parts = graph.nodes("Split", 2, List.of(gateUp, graph.longs(width, width)), Attribute.of("axis", 1));
-        Value gate = parts.get(0);
+        Projections.Prepared prepared = input.prepare().apply(ofRows);
+        Rows gateRows = input.weights(prefix + "mlp.gate_proj.weight", width);
+        Rows upRows = input.weights(prefix + "mlp.up_proj.weight", width);
+        Value gate;
+        Value up;
+        if (ofRows instanceof Projections.Int8) {
+            // Taking one product apart costs a pass over it, more than a second product.
+            gate = ofRows.project(prepared, prefix + "mlp.gate_proj", List.of(gateRows), List.of());
+            up = ofRows.project(prepared, prefix + "mlp.up_proj", List.of(upRows), List.of());
+        } else {
+            Value both = ofRows.project(prepared, prefix + "mlp.gate_up", List.of(gateRows, upRows), List.of());
+            List<Value> parts = graph.nodes("Split", 2, List.of(both, graph.longs(width, width)), Attribute.of("axis", 1));
+            gate = parts.get(0);
+            up = parts.get(1);
+        }
         Value silu = graph.node("Mul", List.of(gate, graph.node("Sigmoid", List.of(gate))));
-        return ofRows.project(graph.node("Mul", List.of(silu, parts.get(1))), prefix + "mlp.down_proj.weight",
+        return ofRows.project(graph.node("Mul", List.of(silu, up)), prefix + "mlp.down_proj.weight",
                 writing(prefix + "mlp.down_proj.weight", width));
     }
 
@@ -223,12 +248,18 @@ final class DecoderLayers {
     }
 
     private Input asItIs(Value x) {
-        return new Input(x, (tensor, count) -> Rows.of(checkpoint, tensor, count, config.hidden()));
+        return new Input(ofRows -> ofRows.prepare(x), 1,
+                (tensor, count) -> Rows.of(checkpoint, tensor, count, config.hidden()));
     }
 
     private Input normalised(Value x, String norm) {
-        return new Input(rmsNorm(x, norm),
-                (tensor, count) -> basis.reading(Rows.of(checkpoint, tensor, count, config.hidden()), checkpoint, norm));
+        int hidden = config.hidden();
+        Matrices matrices = (tensor, count) -> basis.reading(Rows.of(checkpoint, tensor, count, hidden), checkpoint, norm);
+        if (projections instanceof Projections.Int8 && basis.gainIsOne() && hidden % VECTOR == 0) {
+            return new Input(ofRows -> ((Projections.Int8) ofRows).prepareNormalised(x, hidden, config.normEpsilon()),
+                    (float) Math.sqrt(hidden), matrices);
+        }
+        return new Input(ofRows -> ofRows.prepare(rmsNorm(x, norm)), 1, matrices);
     }
 
     private Rows writing(String tensor, int columns) {

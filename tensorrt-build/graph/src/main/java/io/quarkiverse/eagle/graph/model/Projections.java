@@ -46,7 +46,7 @@ sealed interface Projections permits Projections.Floating, Projections.Int8, Qua
         }
     }
 
-    /** A value and, for int8, its quantised form. */
+    /** A value and, for int8, its quantised form, of which each row has a scale. */
     record Prepared(Value value, Value quantized, Value scale) {
     }
 
@@ -135,14 +135,35 @@ sealed interface Projections permits Projections.Floating, Projections.Int8, Qua
 
         @Override
         public Prepared prepare(Value rows) {
-            Value last = graph.longs(-1);
-            Value largest = graph.node("ReduceMax", List.of(graph.node("Abs", List.of(rows)), last),
-                    Attribute.of("keepdims", 1));
-            Value scale = graph.node("Max",
-                    List.of(graph.node("Mul", List.of(largest, graph.scalar(1f / 127))), graph.scalar(1e-12f)));
-            Value quantized = graph.node("QuantizeLinear",
-                    List.of(rows, graph.node("Squeeze", List.of(scale, last)), rowZeroPoints), Attribute.of("axis", 0));
-            return new Prepared(rows, quantized, scale);
+            Value scale = scale(rows);
+            return new Prepared(rows, quantized(rows, scale), scale);
+        }
+
+        /**
+         * Rows as if each had been divided by the root of its mean square before: quantised by its largest value, a row is the
+         * same integers either way, and only what they stand for differs.
+         *
+         * @param rows {@code [R, width]}
+         * @param epsilon is added to the mean of the squares
+         * @return the divided rows in units of {@code sqrt(width)}, with which the matrices are to be multiplied
+         */
+        Prepared prepareNormalised(Value rows, int width, double epsilon) {
+            Value scale = scale(rows);
+            Value squares = graph.node("ReduceSumSquare", List.of(rows, graph.longs(-1)), Attribute.of("keepdims", 0));
+            Value length = graph.node("Sqrt",
+                    List.of(graph.node("Add", List.of(squares, graph.scalar((float) (width * epsilon))))));
+            return new Prepared(rows, quantized(rows, scale), graph.node("Div", List.of(scale, length)));
+        }
+
+        /** One number a row, {@code [R]}; a row of zeros has zero, and whatever its integers are, they stand for zeros. */
+        private Value scale(Value rows) {
+            Value largest = graph.node("ReduceMax", List.of(graph.node("Abs", List.of(rows)), graph.longs(-1)),
+                    Attribute.of("keepdims", 0));
+            return graph.node("Mul", List.of(largest, graph.scalar(1f / 127)));
+        }
+
+        private Value quantized(Value rows, Value scale) {
+            return graph.node("QuantizeLinear", List.of(rows, scale, rowZeroPoints), Attribute.of("axis", 0));
         }
 
         @Override
@@ -150,8 +171,9 @@ sealed interface Projections permits Projections.Floating, Projections.Int8, Qua
             Weights.Quantized matrix = weights.quantized(name, parts);
             Value sums = graph.node("MatMulInteger",
                     List.of(input.quantized(), matrix.matrix(), activationZeroPoint, weightZeroPoint));
-            Value real = graph.node("Cast", List.of(sums), Attribute.of("to", ElementType.FLOAT.number()));
-            Value result = graph.node("Mul", List.of(graph.node("Mul", List.of(real, matrix.scales())), input.scale()));
+            // Converts to floats and multiplies in one pass over the rows.
+            Value real = graph.node("DequantizeLinear", List.of(sums, input.scale()), Attribute.of("axis", 0));
+            Value result = graph.node("Mul", List.of(real, matrix.scales()));
             if (bias.isEmpty()) {
                 return result;
             }

@@ -27,6 +27,9 @@ sealed interface ResidualBasis {
     /** The embedding table, whose rows begin the stream. */
     Rows embedding(Rows rows);
 
+    /** Whether all norms have gain one, so that they give a row times a number. */
+    boolean gainIsOne();
+
     /** What a norm multiplies with. */
     Value gain(Weights weights, ElementType type, Checkpoint checkpoint, String norm, int width);
 
@@ -64,6 +67,11 @@ sealed interface ResidualBasis {
         }
 
         @Override
+        public boolean gainIsOne() {
+            return false;
+        }
+
+        @Override
         public Value gain(Weights weights, ElementType type, Checkpoint checkpoint, String norm, int width) {
             return weights.values(norm, type, vector(checkpoint, norm, width), width);
         }
@@ -96,6 +104,11 @@ sealed interface ResidualBasis {
         @Override
         public Rows embedding(Rows rows) {
             return rows.reading(rotation, null);
+        }
+
+        @Override
+        public boolean gainIsOne() {
+            return true;
         }
 
         @Override
