@@ -8,6 +8,8 @@ gguf=$1 tokenizer=$2 out=$3 minutes=${MINUTES:-30}
 python=${PYTHON:-python3}
 # Huge pages, where the kernel gives them to who asks: the caches are far larger than what the processor finds pages of.
 export THP_MEM_ALLOC_ENABLE=1
+# Freed memory stays with the process: giving it back and having it cleared anew for the next step can take most of the time.
+export MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=17179869184 MALLOC_ARENA_MAX=1
 mkdir -p "$out"
 
 run() {

@@ -5,9 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
 import static org.awaitility.Awaitility.await;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -15,24 +12,17 @@ import java.util.List;
 import jakarta.inject.Inject;
 
 import org.assertj.core.groups.Tuple;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 import io.quarkiverse.eagle.EagleModel;
 import io.quarkiverse.eagle.GenerationOptions;
 import io.quarkiverse.eagle.GenerationRequest;
-import io.quarkiverse.eagle.bundle.Bundle;
 import io.quarkiverse.eagle.decode.ReplicaStatus;
 import io.quarkiverse.eagle.decode.SpeculativeModel;
-import io.quarkiverse.eagle.graph.DefaultBundle;
 import io.quarkiverse.eagle.runtime.OpenModels;
 import io.quarkiverse.eagle.runtime.ServedModel;
 import io.quarkiverse.eagle.triton.local.LocalTritonServer;
-import io.quarkiverse.eagle.triton.local.ServerInstallation;
-import io.quarkiverse.eagle.triton.local.ServerUnavailableException;
-import io.quarkiverse.eagle.triton.repository.HostOptions;
-import io.quarkiverse.eagle.triton.repository.HostRepository;
 import io.quarkus.runtime.configuration.ConfigurationException;
 import io.quarkus.test.QuarkusUnitTest;
 import io.restassured.RestAssured;
@@ -65,29 +55,13 @@ class EagleSpreadTest {
     OpenModels models;
 
     private static void startServer() {
-        try {
-            Path folder = Files.createTempDirectory(Files.createDirectories(Path.of("target")).toAbsolutePath(), "spread");
-            Bundle bundle = Bundle.openUnverified(DefaultBundle.ensure(DefaultBundle.cacheFolder(), new LoggedProgress()));
-            Path repository = folder.resolve("repository");
-            new HostRepository(bundle, new HostOptions(HostOptions.Runtime.ONNXRUNTIME_CPU, 0, 2, 1, false, 30,
-                    bundle.folder().toAbsolutePath())).write(repository);
-            first = server(repository);
+        TritonServers.prepareOrSkip("spread", 2, repository -> {
+            first = TritonServers.of(repository);
             first.start();
             System.setProperty(FIRST, first.endpoint());
-            System.setProperty(NOBODY, server(repository).endpoint());
+            System.setProperty(NOBODY, TritonServers.of(repository).endpoint());
             System.setProperty(REPOSITORY, repository.toString());
-        } catch (ServerUnavailableException e) {
-            String sentence = "NO TRITON SERVER, its tests are skipped: " + e.getMessage();
-            System.err.println(sentence);
-            Assumptions.abort(sentence);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
-    /** One that does not run yet. */
-    private static LocalTritonServer server(Path repository) {
-        return LocalTritonServer.of(ServerInstallation.ensure(DefaultBundle.cacheFolder()), repository);
+        });
     }
 
     private static void stopServer() {
@@ -134,7 +108,7 @@ class EagleSpreadTest {
                 .hasMessageStartingWith("quarkus.eagle.triton cannot be used: ").hasMessageContaining(absent);
         assertThatThrownBy(() -> served.addEndpoint(running)).isInstanceOf(IllegalArgumentException.class);
 
-        try (LocalTritonServer second = server(Path.of(System.getProperty(REPOSITORY)))) {
+        try (LocalTritonServer second = TritonServers.of(Path.of(System.getProperty(REPOSITORY)))) {
             second.start();
             served.addEndpoint(second.endpoint());
             assertThat(served.model()).isSameAs(renewed);

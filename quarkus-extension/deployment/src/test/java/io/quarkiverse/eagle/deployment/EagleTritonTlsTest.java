@@ -2,29 +2,18 @@ package io.quarkiverse.eagle.deployment;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 
 import jakarta.inject.Inject;
 
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 import io.quarkiverse.eagle.EagleModel;
 import io.quarkiverse.eagle.GenerationOptions;
 import io.quarkiverse.eagle.GenerationRequest;
-import io.quarkiverse.eagle.bundle.Bundle;
-import io.quarkiverse.eagle.graph.DefaultBundle;
 import io.quarkiverse.eagle.triton.local.LocalTritonServer;
-import io.quarkiverse.eagle.triton.local.ServerInstallation;
-import io.quarkiverse.eagle.triton.local.ServerUnavailableException;
-import io.quarkiverse.eagle.triton.repository.HostOptions;
-import io.quarkiverse.eagle.triton.repository.HostRepository;
 import io.quarkus.test.QuarkusUnitTest;
 import io.smallrye.certs.CertificateGenerator;
 import io.smallrye.certs.CertificateRequest;
@@ -58,35 +47,20 @@ class EagleTritonTlsTest {
     EagleModel model;
 
     private static void startServer() {
-        try {
-            Path folder = Files.createTempDirectory(Files.createDirectories(Path.of("target")).toAbsolutePath(), "tls");
-            PemCertificateFiles files = (PemCertificateFiles) new CertificateGenerator(folder, true)
+        TritonServers.prepareOrSkip("tls", 1, repository -> {
+            PemCertificateFiles files = (PemCertificateFiles) new CertificateGenerator(repository.getParent(), true)
                     .generate(new CertificateRequest().withName("triton").withCN("127.0.0.1")
                             .withSubjectAlternativeName("IP:127.0.0.1").withFormat(Format.PEM).withClientCertificate())
                     .get(0);
-            Bundle bundle = Bundle.openUnverified(DefaultBundle.ensure(DefaultBundle.cacheFolder(), new LoggedProgress()));
-            Path repository = folder.resolve("repository");
-            new HostRepository(bundle, new HostOptions(HostOptions.Runtime.ONNXRUNTIME_CPU, 0, 1, 1, false, 30,
-                    bundle.folder().toAbsolutePath())).write(repository);
-            server = LocalTritonServer.of(ServerInstallation.ensure(DefaultBundle.cacheFolder()), repository,
-                    "--grpc-use-ssl=true", "--grpc-use-ssl-mutual=true", "--grpc-server-cert=" + files.certFile(),
-                    "--grpc-server-key=" + files.keyFile(), "--grpc-root-cert=" + files.serverTrustFile());
+            server = TritonServers.of(repository, "--grpc-use-ssl=true", "--grpc-use-ssl-mutual=true",
+                    "--grpc-server-cert=" + files.certFile(), "--grpc-server-key=" + files.keyFile(),
+                    "--grpc-root-cert=" + files.serverTrustFile());
             server.start();
             System.setProperty(ENDPOINT, server.endpoint());
             System.setProperty(TRUST, files.trustFile().toString());
             System.setProperty(CERTIFICATE, files.clientCertFile().toString());
             System.setProperty(KEY, files.clientKeyFile().toString());
-        } catch (ServerUnavailableException e) {
-            String sentence = "NO TRITON SERVER, its tests are skipped: " + e.getMessage();
-            System.err.println(sentence);
-            Assumptions.abort(sentence);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        } catch (RuntimeException e) {
-            throw e;
-        } catch (Exception e) {
-            throw new IllegalStateException("no certificates can be made: " + e.getMessage(), e);
-        }
+        });
     }
 
     private static void stopServer() {
