@@ -61,7 +61,7 @@ class PoolTest(unittest.TestCase):
                 for slot, rows in enumerate(slots):
                     found = self.rows_of(pool, tensor, slot)
                     np.testing.assert_array_equal(found[:, : used[slot]], rows[:, : used[slot]])
-        self.assertEqual(lengths, [64, 128, 192, 320, 832, 1024])
+        self.assertEqual(lengths, [64, 128, 192, 256, 704, 1024])
         self.assertFalse(prepare(pool, 1001))
         with self.assertRaisesRegex(ValueError, "needs 1025 rows of a pool that has 1024"):
             prepare(pool, 1025)

@@ -112,7 +112,7 @@ class GrowingKvPool(KvPool):
             if self._aside[slot] is not None:
                 self._bring_back(slot, min(int(reads[b]), self._used[slot]))
             self._used[slot] = int(ends[b])
-        wanted = self._wanted(needed)
+        wanted = _round_up(needed)
         self._roomy_steps = self._roomy_steps + max(1, rows // 2) if wanted + wanted // 2 < self.rows else 0
         if self._roomy_steps >= self._patience:
             self._pack(wanted)
@@ -128,13 +128,10 @@ class GrowingKvPool(KvPool):
         self._copy_aside(slot, slot, rows)
         self._aside[slot] = None
 
-    def _wanted(self, needed: int) -> int:
-        return min(self.most_rows, _round_up(needed + needed // 8))
-
     def _ensure_rows(self, needed: int) -> bool:
         if needed <= self.rows:
             return False
-        wanted = self._wanted(needed)
+        wanted = _round_up(needed)
         # The last head first, for it moves farthest.
         heads = self._held_heads()[::-1]
         if wanted > self._capacity:

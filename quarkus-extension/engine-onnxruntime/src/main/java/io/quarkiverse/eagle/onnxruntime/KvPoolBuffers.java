@@ -91,7 +91,7 @@ final class KvPoolBuffers implements AutoCloseable {
             bringBack(slot, Math.min(reads(request, b), used[slot]));
             used[slot] = end(request, b);
         }
-        int wanted = wanted(needed);
+        int wanted = roundUp(needed);
         int steps = Math.max(1, request.batch() * request.rows() / Engine.MIN_ROWS);
         roomySteps = wanted + wanted / 2 < rows ? roomySteps + steps : 0;
         if (roomySteps >= patience) {
@@ -115,10 +115,6 @@ final class KvPoolBuffers implements AutoCloseable {
         return Math.toIntExact(request.windowStart().get(b) + request.window());
     }
 
-    private int wanted(int needed) {
-        return Math.min(mostRows, roundUp(needed + needed / 8));
-    }
-
     private void ensureRows(int needed) {
         if (needed <= rows) {
             return;
@@ -126,7 +122,7 @@ final class KvPoolBuffers implements AutoCloseable {
         if (needed > mostRows) {
             throw new IllegalArgumentException("a step needs " + needed + " rows of a pool that has " + mostRows);
         }
-        int wanted = wanted(needed);
+        int wanted = roundUp(needed);
         releaseTensors();
         if (wanted > capacity) {
             grow(wanted);
