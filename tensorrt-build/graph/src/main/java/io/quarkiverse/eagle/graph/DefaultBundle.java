@@ -39,7 +39,7 @@ public final class DefaultBundle {
     private static final String HEAD = "smollm2-135m-instruct-eagle3";
     private static final List<String> HEAD_FILES = List.of("config.json", "model.safetensors", "acceptance.json");
     /** Changes whenever the graphs or the head do, so that an older version's bundle is not taken for this one's. */
-    private static final String NAME = "smollm2-135m-instruct-int8-v10";
+    private static final String NAME = "smollm2-135m-instruct-int8-v11";
     private static final int SLOTS = 8;
     private static final int MAX_LENGTH = 2048;
     /** The head has a vocabulary of its own. */
