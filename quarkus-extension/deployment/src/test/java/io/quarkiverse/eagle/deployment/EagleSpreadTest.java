@@ -40,7 +40,7 @@ class EagleSpreadTest {
 
     @RegisterExtension
     static final QuarkusUnitTest APPLICATION = new QuarkusUnitTest()
-            .withEmptyApplication()
+            .withApplicationRoot(jar -> jar.addClass(TritonServers.class))
             .setBeforeAllCustomizer(EagleSpreadTest::startServer)
             .setAfterAllCustomizer(EagleSpreadTest::stopServer)
             .overrideConfigKey("quarkus.eagle.engine", "triton")
