@@ -40,7 +40,7 @@ import io.quarkus.test.junit.QuarkusTest;
 @QuarkusTest
 class ChatPageTest {
 
-    private static final String QUESTION = "Write the numbers from one to twelve.";
+    private static final String QUESTION = "Tell me about the sun in three sentences.";
     private static final Path SCREENSHOTS = Path.of("target", "screenshots");
 
     private static Browser browser;
