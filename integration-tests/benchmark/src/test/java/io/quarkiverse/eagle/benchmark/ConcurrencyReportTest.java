@@ -181,7 +181,8 @@ class ConcurrencyReportTest {
         return Integer.parseInt(row.substring(0, row.indexOf(' ')));
     }
 
-    private static double at(List<Double> values, double share) {
+    /** The value that a share of all do not exceed. */
+    static double at(List<Double> values, double share) {
         double[] sorted = values.stream().mapToDouble(Double::doubleValue).toArray();
         Arrays.sort(sorted);
         return sorted[(int) Math.ceil(share * sorted.length) - 1];

@@ -70,14 +70,9 @@ class StepTimesReportTest {
         }
 
         String line() {
-            return "| " + name + " | " + times.stream().map(Measured::median).map(ms -> String.format(Locale.ROOT, "%.2f", ms))
+            return "| " + name + " | " + times.stream()
+                    .map(ms -> String.format(Locale.ROOT, "%.2f", ConcurrencyReportTest.at(ms, 0.5)))
                     .collect(Collectors.joining(" | ")) + " |";
-        }
-
-        private static double median(List<Double> values) {
-            List<Double> sorted = new ArrayList<>(values);
-            Collections.sort(sorted);
-            return sorted.get(sorted.size() / 2);
         }
     }
 

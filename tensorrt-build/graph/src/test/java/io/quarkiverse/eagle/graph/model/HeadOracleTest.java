@@ -47,7 +47,7 @@ class HeadOracleTest {
     private static final double TIE = 2e-3;
     /** Measured with two forms of one graph, which round differently: 0.10 and less, 0.65 and 0.71 of the selected nodes. */
     private static final double MOST_INT8_REGRET = 0.25;
-    private static final double LEAST_INT8_OVERLAP = 0.55;
+    private static final double LEAST_INT8_OVERLAP = 0.6;
 
     @Test
     void fp32ProposesTheTokensOfTheAuthorsImplementation() {
